@@ -1,0 +1,173 @@
+"""Facts on disk: content-addressed stage outputs, each complete once its manifest is there.
+
+    data/runs/outputs/<first two digits>/<digest>/{problems,attempts,verdicts}.parquet, manifest.json
+
+The digest in the name covers everything that decides the content, so an output is never wrong, only present or
+absent. The manifest is written last and tells size and checksum of every file; an output whose files do not agree
+with it, or that has none, does not exist. Nothing needs to be synced for that: what a power cut takes is made again
+from the journal.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from pipelines.records import Attempt, Facts, Problem, Verdict, digest, from_table, schema, to_table
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+KINDS: dict[str, type[Any]] = {"problems": Problem, "attempts": Attempt, "verdicts": Verdict}
+
+ROW_GROUP_BYTES = 64 << 20
+"""Row groups are cut by bytes, since long thoughts make rows of very different size."""
+
+
+class Output(NamedTuple):
+    """What a stage appended for one shard, and the problems that the next stage reads."""
+
+    facts: Facts
+    live: list[str]  # ids of problems, in draw order
+
+    @property
+    def digest(self) -> str:
+        """What names this output to the stages that read it: its facts, however they were encoded."""
+        return digest([[fact.id for fact in facts] for facts in self.facts], self.live)
+
+
+class DiskFull(Exception):
+    """No space is left on the disk; what was complete before still is."""
+
+
+def data_folder() -> Path:
+    """Where runs, datasets and the journal live: THOUGHTMILL_DATA, or `data` in the working directory."""
+    return Path(os.environ.get("THOUGHTMILL_DATA", "data"))
+
+
+def output_folder(data: Path, key: str) -> Path:
+    return data / "runs" / "outputs" / key[:2] / key
+
+
+def write_output(folder: Path, output: Output, *, closure: Mapping[str, Any]) -> None:
+    """Write an output and, last, its manifest.
+
+    Writing the same output twice, or from two processes at once, is harmless: every file is put in place whole.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for (name, kind), facts in zip(KINDS.items(), output.facts, strict=True):
+        if facts:
+            content = to_parquet(to_table(kind, facts))
+            replace(folder / f"{name}.parquet", content)
+            files[name] = {"rows": len(facts), **checksum(content)}
+    manifest = {"files": files, "live": output.live, "digest": output.digest, "closure": closure}
+    replace(folder / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS))
+
+
+def read_output(folder: Path) -> Output | None:
+    """The output in `folder`; None when it is absent, incomplete or damaged."""
+    try:
+        manifest = orjson.loads((folder / "manifest.json").read_bytes())
+        facts = Facts.none()
+        for (name, kind), into in zip(KINDS.items(), facts, strict=True):
+            if told := manifest["files"].get(name):
+                into.extend(from_table(kind, _read_checked(folder / f"{name}.parquet", told)))
+    except (FileNotFoundError, orjson.JSONDecodeError, Damaged):
+        return None
+    return Output(facts, manifest["live"])
+
+
+class Damaged(Exception):
+    """A file does not have the content that its manifest tells of."""
+
+
+def _read_checked(path: Path, told: Mapping[str, Any]) -> pa.Table:
+    content = path.read_bytes()
+    if any(told[name] != value for name, value in checksum(content).items()):
+        raise Damaged(path)
+    return from_parquet(content)
+
+
+def checksum(content: bytes | pa.Buffer) -> dict[str, Any]:
+    return {"bytes": len(content), "blake2b": hashlib.blake2b(content, digest_size=16).hexdigest()}
+
+
+def replace(path: Path, content: bytes | pa.Buffer, *, sync: bool = False) -> None:
+    """Put a whole file in place at once, so that no reader ever sees half of it."""
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise disk_full(error, path) from error
+
+
+def disk_full(error: OSError, path: Path) -> Exception:
+    """The error that a person should see for `error` while writing to `path`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(f"no space left for {path}; free some and run again: everything paid for is in the journal")
+    return error
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Parquet, and reading without loading everything
+
+
+def to_parquet(table: pa.Table) -> pa.Buffer:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", row_group_size=rows_in_a_group(table))
+    return sink.getvalue()
+
+
+def rows_in_a_group(table: pa.Table) -> int:
+    return max(1, table.num_rows * ROW_GROUP_BYTES // max(table.nbytes, 1))
+
+
+def from_parquet(content: bytes) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.read_table(pa.BufferReader(content))
+
+
+def scan(folders: Iterable[Path], name: str) -> Iterator[pa.Table]:
+    """The tables called `name` (problems, attempts, verdicts) of these outputs or versions, one file at a time."""
+    import pyarrow.parquet as pq
+
+    for folder in folders:
+        for path in sorted(folder.glob(f"{name}*.parquet")):
+            yield pq.read_table(path, schema=schema(KINDS[name]))
+
+
+def connect(folders: Sequence[Path]) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with the views problems, attempts and verdicts over the facts in `folders`.
+
+    Nothing is loaded until a query asks for it; the connection can reach neither the network nor other files' code.
+    """
+    import duckdb
+
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+    for name, kind in KINDS.items():
+        files = [str(path) for folder in folders for path in sorted(folder.glob(f"{name}*.parquet"))]
+        if files:
+            connection.read_parquet(files).create_view(name)  # pyright: ignore[reportArgumentType]
+        else:
+            connection.from_arrow(schema(kind).empty_table()).create(name)
+    return connection
