@@ -37,6 +37,7 @@ class Output(NamedTuple):
 
     facts: Facts
     live: list[str]  # ids of problems, in draw order
+    out: Sequence[tuple[int, str]] = ()  # the draws that go no further, each with the id of the verdict that says why
 
     @property
     def digest(self) -> str:
@@ -69,7 +70,7 @@ def write_output(folder: Path, output: Output, *, closure: Mapping[str, Any]) ->
             content = to_parquet(to_table(kind, facts))
             replace(folder / f"{name}.parquet", content)
             files[name] = {"rows": len(facts), **checksum(content)}
-    manifest = {"files": files, "live": output.live, "digest": output.digest, "closure": closure}
+    manifest = {"files": files, "live": output.live, "out": output.out, "closure": closure}
     replace(folder / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS))
 
 
@@ -83,7 +84,7 @@ def read_output(folder: Path) -> Output | None:
                 into.extend(from_table(kind, _read_checked(folder / f"{name}.parquet", told)))
     except (FileNotFoundError, orjson.JSONDecodeError, Damaged):
         return None
-    return Output(facts, manifest["live"])
+    return Output(facts, manifest["live"], [(draw, verdict) for draw, verdict in manifest["out"]])
 
 
 class Damaged(Exception):
@@ -163,7 +164,8 @@ def connect(folders: Sequence[Path]) -> duckdb.DuckDBPyConnection:
     """
     import duckdb
 
-    connection = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+    closed: dict[str, Any] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    connection = duckdb.connect(config=closed)
     for name, kind in KINDS.items():
         files = [str(path) for folder in folders for path in sorted(folder.glob(f"{name}*.parquet"))]
         if files:

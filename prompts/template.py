@@ -52,7 +52,9 @@ class Template:
         if missing := self.variables - values.keys():
             raise TemplateError(f"prompt {self.name!r} needs {_names(missing)}; it was given {_names(values)}")
         if unused := values.keys() - self.variables:
-            raise TemplateError(f"prompt {self.name!r} does not use {_names(unused)}; it asks for {_names(self.variables)}")
+            raise TemplateError(
+                f"prompt {self.name!r} does not use {_names(unused)}; it asks for {_names(self.variables)}"
+            )
         return [
             {"role": role, "content": VARIABLE.sub(lambda found: values[found[1]], text)}
             for role, text in self._messages

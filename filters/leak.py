@@ -1,0 +1,96 @@
+"""Does the question give its answer away?
+
+A number that occurs in the question may happen to be its answer ("divide 12 by 1"), so only what is put forward *as*
+an answer counts: a label ("Answer: 12", a box, a hint) by itself, a statement ("the answer is 12", "4 · 3 = 12?",
+"...? 12") when its value is the author's answer. A riddle may well say what "the result is".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from filters.rule import Case, Ruling, Same, failed, passed, unsure
+
+MAX_STATEMENTS = 8  # that are compared with the author's answer
+
+# --- What a value looks like. Quantifiers are possessive: "12 or" must not be read as a 1. -----------------------
+
+_NUMBER = r"[-\u2212]?+[$€£]?+\d++(?:,\d{3})*+(?:\.\d++)?+(?:\s?+/\s?+\d++)?+%?+"
+_FORMULA = r"\$[^$\n]{1,80}\$|\\\([^\n]{1,80}?\\\)|-?\\[dt]?frac\{[^{}\n]{1,40}\}\{[^{}\n]{1,40}\}"
+_WORD = r"(?:yes|no|true|false)(?=\s*(?:[.,;:!?)\]]|$))"
+_LETTER = r"(?-i:\([A-J]\)|[A-J](?![\w'\u2019]))"
+_NO_AMOUNT = r"(?!\s?(?:or|to|digits?|decimals?|significant|more|less|times|places|percent of)\b)"
+_VALUE = rf"(?:{_FORMULA}|{_NUMBER}|{_WORD}|{_LETTER}){_NO_AMOUNT}"
+
+# --- Labels: whatever the value is, no question should have one ----------------------------------------------
+
+_LABELS = {
+    "gives an answer": re.compile(
+        rf"\b(?:answer|ans|solution|answer key)\s?[:=]\s?{_VALUE}|\\f?box(?:ed)?\s?\{{[^}}]|^####",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    "gives a solution": re.compile(
+        r"^\W{0,4}(?:worked |full )?solution\W{0,3}[:\n]", re.IGNORECASE | re.MULTILINE
+    ),
+    "gives a hint": re.compile(r"\bhint\W{0,3}:|[(\[]hint\b", re.IGNORECASE),
+    "marks a choice as right": re.compile(r"[✓✔✅]|[(\[](?:correct|right)(?: answer| choice)?[)\]]", re.IGNORECASE),
+}
+
+# --- Statements: leaks when they state the author's answer ----------------------------------------------------
+
+_ANNOUNCED = re.compile(
+    r"\b(?:answer|solution|result|correct (?:choice|option))(?: \w+){0,3}? (?:is|was|equals|(?:should|must|will) be)"
+    rf"(?: (?:simply|exactly|just|therefore|clearly|indeed|of course))?,? ?:? ?({_VALUE})",
+    re.IGNORECASE,
+)
+_EQUATED = re.compile(rf"=\s?({_VALUE})\s?(?:\?|$)", re.IGNORECASE)
+# Numbers only, after a word or at the start: where an unknown stands, as in "2x - 3 = 3?", the 3 is no answer.
+_SIGNS = r"+\-\u2212*/\xd7\xf7\xb7^"
+_ARITHMETIC = re.compile(
+    rf"(?:^|[^\W\d_]{{2}}\s|[:,$]\s?)(?=[^=]*[{_SIGNS}\\])\(?\d(?:[\d\s{_SIGNS}().,]|\\(?:times|cdot|div)\b)*$"
+)
+_AFTERWARDS = re.compile(rf"[\s(\[]*({_VALUE})(?:\s*[.,;:!)\]]|\s*$)", re.IGNORECASE)
+
+
+def no_leak(case: Case, same: Same) -> list[Ruling]:
+    """Pass a question that does not give its answer away; unsure where a stated answer cannot be compared."""
+    problem = case.problem
+    for reason, label in _LABELS.items():
+        if found := label.search(problem.question):
+            return [failed(reason, evidence={"found": found[0][:80]})]
+    stated = _statements(problem.question)
+    if not stated:
+        return [passed()]
+    if not problem.answer or problem.verifier is None:
+        return [unsure("states an answer, and there is none to compare it with", evidence={"stated": stated})]
+    outcomes = [value == problem.answer or same(problem.verifier, problem.answer, value) for value in stated]
+    if True in outcomes:
+        return [failed("states its answer", evidence={"stated": stated})]
+    if None in outcomes:
+        return [unsure("states what may be its answer", evidence={"stated": stated})]
+    return [passed(evidence={"stated": stated})]
+
+
+def no_leak_compares(case: Case) -> Iterable[tuple[str, str]]:
+    answer = case.problem.answer
+    if not answer or case.problem.verifier is None:
+        return []
+    return [(answer, value) for value in _statements(case.problem.question) if value != answer]
+
+
+def _statements(question: str) -> list[str]:
+    """The distinct values that a question states as an answer, in their order."""
+    stated = dict.fromkeys(value.strip() for value in _stated(question))
+    return list(stated)[:MAX_STATEMENTS]
+
+
+def _stated(question: str) -> Iterator[str]:
+    for found in _ANNOUNCED.finditer(question):
+        yield found[1]
+    for found in _EQUATED.finditer(question):
+        if _ARITHMETIC.search(question[max(0, found.start() - 40) : found.start()]):
+            yield found[1]
+    _, mark, rest = question.rpartition("?")
+    if mark and (found := _AFTERWARDS.match(rest)):
+        yield found[1]

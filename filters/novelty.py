@@ -1,0 +1,89 @@
+"""Is there anything like it already?
+
+Both rules are ordered: a question is compared with the seeds and with everything that stayed before it, so that of
+two that are alike the first stays, and a later one never changes that.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from hashlib import blake2b
+
+from filters.rule import Case, Memory, Ruling, failed, passed
+from filters.similarity import Index
+
+QUOTED = 300  # characters of the nearest question that go into the evidence
+
+# --- Exact duplicates -----------------------------------------------------------------------------------------
+
+_HYPHENS = re.compile(r"[\u2010-\u2015\u2212]")
+_APOSTROPHES = re.compile(r"[\u2018-\u201b\u2032]")
+# Only what can never change a problem: not the point of 3.5, nor any sign between numbers.
+_PUNCTUATION = re.compile(r"[.,;:?\"\u201c-\u201f\xab\xbb](?!\d)")
+
+
+def not_duplicate() -> Memory:
+    """Pass a question that is no copy: equal in all but case, spacing, punctuation and Unicode form."""
+    return _Copies()
+
+
+class _Copies:
+    """Digests of the normal forms seen, 16 bytes each."""
+
+    def __init__(self) -> None:
+        self._seen: set[bytes] = set()
+
+    def judge(self, case: Case) -> Ruling:
+        if _fingerprint(case.problem.question) in self._seen:
+            return failed("a copy of an earlier question")
+        return passed()
+
+    def remember(self, question: str) -> None:
+        self._seen.add(_fingerprint(question))
+
+
+def normal(question: str) -> str:
+    """What two copies have in common. Numbers and operators stay as they are."""
+    text = unicodedata.normalize("NFKC", question).casefold()
+    text = _APOSTROPHES.sub("'", _HYPHENS.sub("-", text))
+    return " ".join(_PUNCTUATION.sub(" ", text).split())
+
+
+def _fingerprint(question: str) -> bytes:
+    return blake2b(normal(question).encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+# --- Near duplicates ------------------------------------------------------------------------------------------
+
+
+def novelty(*, at_most: float = 0.7) -> Memory:
+    """Pass a question whose ROUGE-L F1 with every earlier one is `at_most` this.
+
+    Over lower-cased words without stemming, as in Self-Instruct (arXiv 2212.10560, section 2.2). The score is the
+    highest similarity, exact however low it is; the evidence has the nearest question.
+    """
+    if not 0 <= at_most <= 1:
+        raise ValueError(f"novelty: at_most = {at_most}, but a similarity lies between 0 and 1")
+    return _Pool(at_most)
+
+
+class _Pool:
+    """The earlier questions, and how each begins."""
+
+    def __init__(self, at_most: float) -> None:
+        self._at_most = at_most
+        self._index = Index()
+        self._beginnings: list[str] = []
+
+    def judge(self, case: Case) -> Ruling:
+        number, score = self._index.nearest(case.problem.question)
+        context = {"pool": len(self._index)}
+        evidence = {} if number is None else {"nearest": self._beginnings[number]}
+        if score > self._at_most:
+            return failed("too much like an earlier question", score=score, context=context, evidence=evidence)
+        return passed(score=score, context=context, evidence=evidence)
+
+    def remember(self, question: str) -> None:
+        self._index.add(question)
+        self._beginnings.append(question[:QUOTED])

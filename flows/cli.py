@@ -1,0 +1,154 @@
+"""The command line: run, preview, check, list, show."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+EXIT_BAD, EXIT_RESUMABLE, EXIT_INTERRUPTED = 2, 75, 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="thoughtmill")
+def main() -> None:
+    """Thoughtmill makes synthetic reasoning data: problems, thoughts, verified answers, and why each row is there."""
+
+
+CHANGES = click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="PLACE=VALUE",
+    help="Change the recipe: target.accepted=50, plan=false.",
+)
+MODELS = click.option(
+    "--model", "models", multiple=True, metavar="ROLE=ENGINE", help="Bind a role: teacher=openai:MODEL@URL."
+)
+
+
+@main.command()
+@click.argument("recipe")
+@CHANGES
+@MODELS
+@click.option("--name", help="The dataset to make, if not the recipe's own name.")
+@click.option("--workers", type=click.IntRange(min=1), help="Shards at once; changes no fact.")
+@click.option("--quiet", is_flag=True, help="No progress line.")
+def run(
+    recipe: str, changes: tuple[str, ...], models: tuple[str, ...], name: str | None, workers: int | None, quiet: bool
+) -> None:
+    """Run RECIPE until it has its rows, and write the next version of its dataset."""
+    from flows import make, show
+
+    all_changes = [*changes, *_bindings(models)]
+
+    def job() -> Any:
+        if os.environ.get("PREFECT_API_URL"):  # a server is set: its UI shows the run
+            from flows.mill import mill
+
+            return asyncio.run(mill(recipe, all_changes, name, workers))
+        with show.progress(quiet=quiet) as watch:
+            making = dict(changes=all_changes, dataset=name, workers=workers, watch=watch)
+            return asyncio.run(_interruptible(lambda began: make.make(recipe, began=began, **making)))
+
+    made = _or_one_line(job)
+    show.ledger(made)
+    sys.exit(EXIT_INTERRUPTED if made.interrupted else 0)
+
+
+@main.command()
+@click.argument("recipe")
+@CHANGES
+@MODELS
+@click.option("--rows", default=3, show_default=True, type=click.IntRange(min=1), help="How many draws.")
+def preview(recipe: str, changes: tuple[str, ...], models: tuple[str, ...], rows: int) -> None:
+    """Take the first draws of RECIPE through the whole line and show them, with the exact prompts."""
+    from flows import make, show
+
+    bound, shard = _or_one_line(
+        lambda: asyncio.run(make.preview(recipe, changes=[*changes, *_bindings(models)], rows=rows))
+    )
+    show.preview(bound, shard)
+
+
+@main.command()
+@click.argument("recipe")
+@CHANGES
+@MODELS
+def check(recipe: str, changes: tuple[str, ...], models: tuple[str, ...]) -> None:
+    """Check RECIPE, its files, prompts and models, without running anything."""
+    from flows import make, show
+
+    show.line(_or_one_line(lambda: make.prepare(recipe, changes=[*changes, *_bindings(models)])))
+
+
+@main.command(name="list")
+def list_() -> None:
+    """List the recipes, and the datasets with their versions."""
+    from flows import show
+
+    _or_one_line(show.everything)
+
+
+@main.command()
+@click.argument("dataset")
+@click.argument("row", required=False)
+def show(dataset: str, row: str | None) -> None:
+    """Show DATASET (NAME or NAME@vN), or the whole story of one ROW of it: its number, or the id of any fact."""
+    from flows import show as screen
+
+    _or_one_line(lambda: screen.dataset(dataset, row))
+
+
+def _bindings(models: tuple[str, ...]) -> list[str]:
+    return [f"models.{binding}" for binding in models]
+
+
+async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:
+    """Run; the first Ctrl-C lets what is under way finish, the second ends at once. Nothing is lost either way."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    mills: list[Any] = []
+
+    def interrupt() -> None:
+        if mills and not mills[0].interrupted:
+            mills[0].interrupt()
+        elif task:
+            task.cancel()
+
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(signum, interrupt)
+    return await start(mills.append)
+
+
+def _or_one_line(job: Callable[[], Any]) -> Any:
+    """The result of `job`, or one clear line and an exit status for everything that a person can mend."""
+    from flows.make import NothingAccepted
+    from flows.run import Busy
+    from flows.show import NotThere
+    from pipelines.inference.engine import Misconfigured, Outage
+    from pipelines.recipe import BadRecipe
+    from pipelines.rows import BadRows
+    from pipelines.store import DiskFull
+
+    try:
+        return job()
+    except (BadRecipe, BadRows, Busy, Misconfigured, NothingAccepted, NotThere) as error:
+        _fail(str(error), EXIT_BAD)
+    except (Outage, DiskFull) as error:
+        _fail(f"{error}. Run the same command again to go on", EXIT_RESUMABLE)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        _fail("stopped; run the same command again to go on", EXIT_INTERRUPTED)
+
+
+def _fail(message: str, status: int) -> None:
+    click.echo(f"thoughtmill: {message}", err=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""From a recipe's name to a version on disk: what the command line and the Prefect flow both do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from flows.run import Mill, Progress, RunShard, State, accepted_verdicts, directly, locked, opened
+from pipelines import recipe as recipes
+from pipelines.recipe import Recipe
+from pipelines.release import Part, release
+from pipelines.stage import Shard
+from pipelines.store import data_folder, replace
+
+
+class NothingAccepted(Exception):
+    """No candidate was accepted, so there is no version; the message says where they went."""
+
+
+@dataclass
+class Made:
+    """What a run made."""
+
+    name: str
+    folder: Path
+    is_new: bool
+    ledger: dict[str, Any]
+    counts: dict[str, int]
+    wanted: int | None
+    interrupted: bool = False
+
+    def outcomes(self) -> list[tuple[str, int]]:
+        return [("accepted", self.ledger["accepted"]), *self.ledger["not_accepted"].items()]
+
+
+def prepare(name: str, *, changes: Sequence[str] = (), dataset: str | None = None) -> Recipe:
+    """Find, read and check a recipe. Raises BadRecipe."""
+    path = recipes.find(name)
+    value = recipes.read(path, changes=changes)
+    if dataset:
+        value["name"] = dataset
+    return recipes.bind(value, folder=path.parent)
+
+
+async def make(
+    name: str,
+    *,
+    changes: Sequence[str] = (),
+    dataset: str | None = None,
+    workers: int | None = None,
+    run_shard: RunShard = directly,
+    watch: Callable[[Progress], None] = lambda progress: None,
+    began: Callable[[Mill], None] = lambda mill: None,
+) -> Made:
+    """Run a recipe and write the next version of its dataset.
+
+    Raises BadRecipe, Busy, Misconfigured, Outage, DiskFull or NothingAccepted; what was made until then is kept.
+    """
+    recipe, data = prepare(name, changes=changes, dataset=dataset), data_folder()
+    home = data / "runs" / recipe.name
+    with locked(home, recipe.name):
+        state = State(home / "state.json")
+        state.settle(recipe)
+        async with opened(recipe, data) as run:
+            mill = Mill(recipe, run, workers=workers, run_shard=run_shard, watch=watch, admitted=state.admitted)
+            began(mill)
+            stop = await mill.turn()
+            counts = dict(run.client.counts)
+        return _release(recipe, data, mill, stop, counts)
+
+
+def _release(recipe: Recipe, data: Path, mill: Mill, stop: int, counts: dict[str, int]) -> Made:
+    parts = [Part(done.outputs, closing) for done, closing in accepted_verdicts(mill, stop)]
+    made = release(
+        data / "datasets",
+        name=recipe.name,
+        parts=parts,
+        stop=stop,
+        recipe=recipe.value,
+        views=recipe.views,
+        prices={role: model.price for role, model in recipe.models.items()},
+    )
+    told = {"version": made.folder.name, "draws": stop, "requests": counts, "ledger": made.ledger}
+    replace(data / "runs" / recipe.name / "last.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))
+    return Made(recipe.name, made.folder, made.is_new, made.ledger, counts, recipe.accepted, mill.interrupted)
+
+
+async def preview(name: str, *, changes: Sequence[str] = (), rows: int = 3) -> tuple[Recipe, Shard]:
+    """Take the first draws through the whole line, for looking at. Replies are journaled, so a run has them for free."""
+    recipe = prepare(name, changes=changes)
+    async with opened(recipe, data_folder()) as run:
+        limit = rows if recipe.available is None else min(rows, recipe.available)
+        return recipe, await directly(recipe, 0, limit, run)

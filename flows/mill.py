@@ -1,0 +1,59 @@
+"""The mill as a Prefect flow: `python -m flows.mill RECIPE [PLACE=VALUE ...]`.
+
+Every shard is a task run, so that the Prefect UI shows how far a run is; the draws, rules and facts are those of
+`thoughtmill run`. Only names and numbers pass between flow and tasks: live objects stay inside.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DO_NOT_TRACK", "1")  # before Prefect is imported, which else sends telemetry
+
+import asyncio
+import sys
+
+from prefect import flow, task
+from prefect.artifacts import acreate_table_artifact
+
+from flows import make, show
+from pipelines.recipe import Recipe
+from pipelines.stage import Run, Shard, run_shard
+
+
+@flow(name="thoughtmill", flow_run_name="{recipe}", validate_parameters=False)
+async def mill(
+    recipe: str, changes: list[str] | None = None, name: str | None = None, workers: int | None = None
+) -> make.Made:
+    """Run a recipe to its next version. Returns the ledger, and where the dataset is."""
+    made = await make.make(recipe, changes=changes or [], dataset=name, workers=workers, run_shard=_as_task)
+    await acreate_table_artifact(
+        key="ledger",
+        table=[{"outcome": outcome, "draws": count} for outcome, count in made.outcomes()],
+        description=f"{made.name}: {made.ledger['candidates']} candidates",
+    )
+    return made
+
+
+async def _as_task(recipe: Recipe, start: int, stop: int, run: Run) -> Shard:
+    """Run a shard inside a task of its own; what it made stays on this side."""
+    finished: list[Shard] = []
+
+    @task(name="shard", task_run_name=f"draws {start} to {stop - 1}", persist_result=False)
+    async def shard(start: int, stop: int) -> int:
+        finished.append(await run_shard(recipe.steps, start, stop, run))
+        return len(finished[0].live)
+
+    await shard(start, stop)
+    return finished[0]
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments:
+        sys.exit("usage: python -m flows.mill RECIPE [PLACE=VALUE ...]")
+    recipe, *changes = arguments
+    show.ledger(asyncio.run(mill(recipe, changes)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

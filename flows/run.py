@@ -1,0 +1,353 @@
+"""Running a recipe: shards within a window, until the version has its rows; then the version.
+
+Nothing here knows Prefect: `flows.mill` hands in its own way to run a shard. Shard size and the number of workers
+change no fact: a version is the shortest prefix of draws that holds the rows asked for, and what was made beyond it
+is kept for the next time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import math
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from filters.rule import Case
+from filters.verifiers.workers import Workers
+from pipelines.inference.client import Client, Stopping
+from pipelines.journal import Journal
+from pipelines.recipe import Recipe
+from pipelines.records import Verdict, verdict
+from pipelines.sameness import Sameness
+from pipelines.stage import Run, Shard, run_shard
+from pipelines.stages.select import select
+from pipelines.store import replace
+
+log = logging.getLogger(__name__)
+
+SELECTION_BLOCK = 64  # draws: how finely it is looked for the first prefix that is enough for a selection
+
+
+class Busy(Exception):
+    """Another run works on the same dataset."""
+
+
+RunShard = Callable[[Recipe, int, int, Run], Coroutine[Any, Any, Shard]]
+
+
+async def directly(recipe: Recipe, start: int, stop: int, run: Run) -> Shard:
+    """Run a shard here and now."""
+    return await run_shard(recipe.steps, start, stop, run)
+
+
+@dataclass
+class Done:
+    """What remains of a shard when it has gone through: enough to make versions, and no more."""
+
+    start: int
+    stop: int
+    outputs: list[Path]
+    out: dict[int, Verdict]  # draws that were not accepted, each with the verdict that says why
+    live: dict[int, Case]  # the others
+
+    @classmethod
+    def of(cls, shard: Shard) -> Done:
+        told = {each.id: each for each in shard.facts.verdicts}
+        live = {case.problem.draw or 0: light(case) for case in map(shard.case, shard.live)}
+        return cls(shard.start, shard.stop, shard.outputs, {draw: told[id] for draw, id in shard.out.items()}, live)
+
+
+def light(case: Case) -> Case:
+    """A case without its attempts: what rules over a whole version look at."""
+    about = [each for each in case.verdicts if each.subjects == (case.problem.id,)]
+    return Case(case.problem._replace(question="", details="{}"), verdicts=about)
+
+
+@dataclass
+class Progress:
+    """How far a run has come, for whoever watches."""
+
+    target: int | None
+    limit: int | None
+    candidates: int = 0
+    accepted: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    note: str = ""
+
+
+class Mill:
+    """A run of one recipe: which shards are under way, and what the finished ones gave."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        run: Run,
+        *,
+        workers: int | None,
+        run_shard: RunShard,
+        watch: Callable[[Progress], None],
+        admitted: Callable[[int], None],
+    ) -> None:
+        self._recipe = recipe
+        self._run = run
+        self._run_shard = run_shard
+        self._watch = watch
+        self._admitted = admitted
+        self._window = workers or _window(recipe)
+        self._next = 0
+        self._under_way: dict[asyncio.Task[Shard], int] = {}
+        self._early: dict[int, Done] = {}  # finished before an earlier one
+        self.finished: list[Done] = []  # without a gap, in draw order
+        self.progress = Progress(recipe.accepted, recipe.available)
+        self.interrupted = False
+        self._stopped = False
+
+    def interrupt(self) -> None:
+        """A person wants it to end: finish what is under way and make a version of what there is."""
+        self.interrupted = True
+        self.stop()
+
+    async def turn(self) -> int:
+        """Run shards until there is enough, or no more to draw; returns where the version ends.
+
+        Raises Misconfigured, Outage or DiskFull when the run cannot go on; what is finished stays.
+        """
+        try:
+            while not self._stopped and (end := self._end()) is None:
+                self._admit()
+                if not self._under_way:
+                    break
+                await self._one_more()
+        finally:
+            await self._drain()
+        end = self._end()
+        return self._made if end is None else end
+
+    def stop(self) -> None:
+        """Send nothing new; what is under way is awaited."""
+        self._stopped = True
+        self._run.client.stop()
+
+    @property
+    def _made(self) -> int:
+        return self.finished[-1].stop if self.finished else 0
+
+    @property
+    def accepted(self) -> int:
+        return sum(len(done.live) for done in self.finished)
+
+    def _end(self) -> int | None:
+        """Where the shortest prefix with the rows that are asked for ends; None while there is none."""
+        wanted = self._recipe.accepted
+        if wanted is None or self.accepted < wanted:
+            return None
+        if self._recipe.selection:
+            return self._end_of_selection(wanted)
+        draws = (draw for done in self.finished for draw in sorted(done.live))
+        return next(draw for i, draw in enumerate(draws, start=1) if i == wanted) + 1
+
+    def _end_of_selection(self, wanted: int) -> int | None:
+        """The same when a selection over the whole prefix comes last: first the block of draws, then the draw."""
+
+        def enough(stop: int) -> bool:
+            chosen = self.choose(stop)
+            return sum(all(each.status == "pass" for each in verdicts) for verdicts in chosen.values()) >= wanted
+
+        blocks = range(SELECTION_BLOCK, self._made + 1, SELECTION_BLOCK)
+        block = next((stop for stop in (*blocks, self._made) if enough(stop)), None)
+        if block is None:
+            return None
+        return next(stop for stop in range(max(1, block - SELECTION_BLOCK + 1), block + 1) if enough(stop))
+
+    def choose(self, stop: int) -> dict[int, list[Verdict]]:
+        """The verdicts of the recipe's selection over the draws before `stop`, by draw."""
+        live = {draw: case for done in self.finished for draw, case in done.live.items() if draw < stop}
+        if self._recipe.selection is None:
+            return {draw: [] for draw in live}
+        draws = sorted(live)
+        told = select([live[draw] for draw in draws], self._recipe.selection)
+        return dict(zip(draws, told, strict=True))
+
+    def _admit(self) -> None:
+        """Start shards, as many as the window holds and as the acceptance so far lets expect to be needed."""
+        while len(self._under_way) < self._window and self._next < self._wanted_draws():
+            start, stop = self._next, self._shard_end(self._next)
+            self._admitted(stop)
+            task = asyncio.create_task(self._run_shard(self._recipe, start, stop, self._run))
+            self._under_way[task] = start
+            self._next = stop
+
+    def _wanted_draws(self) -> float:
+        limit = math.inf if self._recipe.available is None else self._recipe.available
+        if self._recipe.accepted is None:
+            return limit
+        missing = self._recipe.accepted - self._kept()
+        rate = (self._kept() + 1) / (self._made + 2)
+        return min(limit, self._made + max(1, missing) / rate)
+
+    def _kept(self) -> int:
+        if self._recipe.selection is None:
+            return self.accepted
+        return sum(all(v.status == "pass" for v in told) for told in self.choose(self._made).values())
+
+    def _shard_end(self, start: int) -> int:
+        """Where a shard from `start` ends: after its rows, with its batch of seeds, or with the last draw."""
+        ends = [start + self._recipe.rows_per_shard]
+        if self._recipe.seeds:
+            ends += [b["first_draw"] for b in self._recipe.seeds.batches if b["first_draw"] > start]
+        if self._recipe.available is not None:
+            ends.append(self._recipe.available)
+        return min(ends)
+
+    async def _one_more(self) -> None:
+        """Wait until a shard has finished, or half a second for those who watch."""
+        done, _ = await asyncio.wait(self._under_way, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            start = self._under_way.pop(task)
+            self._early[start] = Done.of(task.result())
+        self._close_ranks()
+        self._tell()
+
+    def _close_ranks(self) -> None:
+        while self._made in self._early:
+            self.finished.append(self._early.pop(self._made))
+
+    async def _drain(self) -> None:
+        """Send nothing new, wait for what is under way, and keep what that finishes."""
+        self.stop()
+        for step in self._recipe.steps:
+            if step.order:
+                await step.order.stop()
+        while self._under_way:
+            self.progress.note = f"waiting for {len(self._under_way)} shards under way"
+            done, _ = await asyncio.wait(self._under_way, timeout=0.5)
+            for task in done:
+                start = self._under_way.pop(task)
+                if task.exception() is None:
+                    self._early[start] = Done.of(task.result())
+                elif not isinstance(task.exception(), Stopping):
+                    log.warning("draws from %d on were not finished: %s", start, task.exception())
+            self._close_ranks()
+            self._tell()
+        self.progress.note = ""
+
+    def _tell(self) -> None:
+        self.progress.candidates = self._made
+        self.progress.accepted = self._kept()
+        self.progress.counts = dict(self._run.client.counts)
+        self._watch(self.progress)
+
+
+def _window(recipe: Recipe) -> int:
+    """Shards at once: enough that the slowest model's places stay filled while some shards wait for stragglers."""
+    places = max((model.in_flight for model in recipe.models.values()), default=1)
+    return 2 + math.ceil(2 * places / recipe.rows_per_shard)
+
+
+def accepted_verdicts(mill: Mill, stop: int) -> Iterator[tuple[Done, list[Verdict]]]:
+    """For each finished shard before `stop` the verdicts that close its books: one `accepted` for every draw."""
+    chosen = mill.choose(stop)
+    for done in mill.finished:
+        if done.start < stop:
+            closing: list[Verdict] = []
+            for draw in range(done.start, min(done.stop, stop)):
+                if draw in done.out:
+                    closing.append(_outcome(draw, done.out[draw].subjects, done.out[draw]))
+                    continue
+                told = chosen[draw]
+                against = next((each for each in told if each.status != "pass"), None)
+                closing += [*told, _outcome(draw, (done.live[draw].problem.id,), against)]
+            yield done, closing
+
+
+def _outcome(draw: int, subjects: Sequence[str], against: Verdict | None) -> Verdict:
+    if against is None:
+        return verdict(
+            subjects=subjects, stage="release@1", draw=draw, rule="accepted@1", status="pass", value="accepted"
+        )
+    name = against.rule.partition("@")[0]
+    reason = orjson.loads(against.evidence).get("reason")
+    return verdict(
+        subjects=subjects,
+        stage="release@1",
+        draw=draw,
+        rule="accepted@1",
+        status="fail",
+        value=name if against.status == "fail" else f"{name}: {against.status}",
+        evidence={"reason": reason, "verdict": against.id},
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What a run keeps of itself
+
+
+@contextlib.contextmanager
+def locked(folder: Path, name: str) -> Iterator[None]:
+    """Hold a dataset for one run. Raises Busy."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            other = lock.read().strip() or "unknown"
+            raise Busy(
+                f"another run (process {other}) is making {name!r}; wait for it, or give this one another --name"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+class State:
+    """What must be known next time: how many draws were begun, over which seeds."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._value: dict[str, Any] = {"drawn": 0, "batches": []}
+        if path.is_file():
+            self._value = orjson.loads(path.read_bytes())
+
+    def settle(self, recipe: Recipe) -> None:
+        """Let the seeds continue the batches of earlier runs."""
+        if recipe.seeds is None:
+            return
+        known = self._value["batches"]
+        recipe.seeds.settle(known, drawn=self._value["drawn"])
+        if recipe.seeds.batches[: len(known)] != known:  # other seeds: the draws begin anew
+            self._value["drawn"] = 0
+        self._value["batches"] = recipe.seeds.batches
+        self._write()
+
+    def admitted(self, stop: int) -> None:
+        if stop > self._value["drawn"]:
+            self._value["drawn"] = stop
+            self._write()
+
+    def _write(self) -> None:
+        replace(self._path, orjson.dumps(self._value))
+
+
+@contextlib.asynccontextmanager
+async def opened(recipe: Recipe, data: Path) -> AsyncIterator[Run]:
+    """What the stages of a run use, open for as long as it takes."""
+    journal = Journal(data / "journal")
+    async with Workers() as workers:
+        client = Client(recipe.models, journal)
+        try:
+            yield Run(data, recipe.seed, client, Sameness(journal, workers))
+        finally:
+            await client.close()
+            await journal.close()

@@ -1,0 +1,316 @@
+"""What a person sees in the terminal. Texts of models are printed as they are, never as markup or control codes."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from rich.console import Console
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from pipelines import recipe as recipes
+from pipelines.records import Attempt, Problem, Verdict
+from pipelines.release import read_version, versions
+from pipelines.store import data_folder
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from flows.make import Made
+    from flows.run import Progress
+    from pipelines.recipe import Recipe
+    from pipelines.stage import Shard
+
+screen = Console(highlight=False, soft_wrap=False)
+aside = Console(stderr=True, highlight=False)
+
+LONGEST = 4000  # characters of one text, in the story of a row
+STYLES = {"pass": "green", "fail": "red", "unsure": "yellow", "error": "magenta"}
+
+
+class NotThere(Exception):
+    """What is asked for does not exist; the message says what does."""
+
+
+def plain(text: str, *, most: int = LONGEST, style: str = "") -> Text:
+    """A text from outside: no markup, no control characters, no more than `most` characters."""
+    clean = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+    cut = f"\n… {len(clean) - most:,} more characters" if len(clean) > most else ""
+    return Text(clean[:most] + cut, style=style)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# While it runs, and when it ends
+
+
+@contextlib.contextmanager
+def progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """One line that is kept up to date, on a terminal; on anything else a line now and then."""
+    if quiet:
+        yield lambda told: None
+        return
+    if not aside.is_terminal:
+        yield _now_and_then(10.0)
+        return
+    with aside.status("starting") as status:
+        yield lambda told: status.update(progress_line(told))
+
+
+def _now_and_then(seconds: float) -> Callable[[Progress], None]:
+    last = time.monotonic()
+
+    def tell(told: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            aside.print(progress_line(told))
+
+    return tell
+
+
+def progress_line(told: Progress) -> str:
+    """Accepted and candidates, tokens, rate and how long it may take yet."""
+    seconds = max(time.monotonic() - told.started, 1e-9)
+    target = f" of {told.target:,}" if told.target else ""
+    limit = f" of at most {told.limit:,}" if told.limit else ""
+    parts = [f"accepted {told.accepted:,}{target}", f"candidates {told.candidates:,}{limit}"]
+    sent, tokens = told.counts.get("sent", 0), told.counts.get("completion_tokens", 0)
+    parts.append(f"{sent:,} requests ({sent / seconds:,.0f}/s)")
+    if replayed := told.counts.get("replayed", 0):
+        parts.append(f"{replayed:,} from the journal")
+    parts.append(f"{tokens:,} tokens ({tokens / seconds:,.0f}/s)")
+    if left := time_left(told, seconds):
+        parts.append(f"about {left} left")
+    return " · ".join([*parts, *([told.note] if told.note else [])])
+
+
+def time_left(told: Progress, seconds: float) -> str | None:
+    """An estimate from the progress so far, by whichever of target and limit comes first."""
+    shares = [told.accepted / told.target] if told.target else []
+    shares += [told.candidates / told.limit] if told.limit else []
+    share = max(shares, default=0)
+    if not 0 < share < 1:
+        return None
+    left = round(seconds * (1 - share) / share)
+    return f"{left // 3600} h {left % 3600 // 60} min" if left >= 3600 else f"{left // 60}:{left % 60:02d} min"
+
+
+def ledger(made: Made) -> None:
+    """The books of a run, and where the dataset is."""
+    books = made.ledger
+    table = Table("outcome", "draws", "most frequent reason", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for outcome, count in made.outcomes():
+        reason = next(iter(books["reasons"].get(outcome, {})), "")
+        table.add_row(outcome, f"{count:,}", plain(reason, most=90))
+    table.add_row(Text("candidates", style="bold"), Text(f"{books['candidates']:,}", style="bold"), "")
+    screen.print(table)
+    for role, spent in books["models"].items():
+        cost = f", cost {spent['cost']:,.4f}" if "cost" in spent else ""
+        screen.print(
+            f"{role} ({spent['model']}): {spent['attempts']:,} attempts, {spent['cut_off']:,} cut off,"
+            f" {spent['prompt_tokens']:,} + {spent['completion_tokens']:,} tokens{cost}",
+            markup=False,
+        )
+    sent, replayed = made.counts.get("sent", 0), made.counts.get("replayed", 0)
+    screen.print(f"this run: {sent:,} requests sent, {replayed:,} replies from the journal")
+    if made.wanted and books["accepted"] < made.wanted:
+        why = "interrupted" if made.interrupted else "the limit on candidates was reached"
+        screen.print(f"{books['accepted']:,} accepted of {made.wanted:,} that were asked for: {why}", style="yellow")
+    same = "" if made.is_new else "  (nothing new: this version held the same already)"
+    screen.print(Text.assemble(("dataset ", "bold"), f"{made.folder}", same), soft_wrap=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Recipes and datasets
+
+
+def line(recipe: Recipe) -> None:
+    """A recipe that was checked, stage by stage."""
+    screen.print(f"{recipe.name}: {recipe.value.get('about', '')}", markup=False)
+    for step in recipe.steps + ([recipe.selection] if recipe.selection else []):
+        given = ", ".join(f"{key}={_brief(value)}" for key, value in step.parameters.items())
+        screen.print(f"  {step.name:<10} {given}", markup=False, soft_wrap=True)
+    for role, model in recipe.models.items():
+        where = f" at {model.url}" if model.url else ""
+        screen.print(f"  {role}: {model.engine}:{model.name}{where}", markup=False)
+    screen.print("The recipe is in order.", style="green")
+
+
+def _brief(value: Any) -> str:
+    from pipelines.inference.model import Model, Sampling
+    from pipelines.rows import Rows, Seeds
+    from pipelines.stage import BoundRule
+
+    match value:
+        case Model():
+            return value.role
+        case Sampling():
+            return str(value.given())
+        case Seeds():
+            return f"{len(value.rows):,} seeds"
+        case Rows():
+            return f"{len(value):,} rows"
+        case list():
+            return "[" + ", ".join(map(_brief, value)) + "]"
+        case BoundRule():
+            given = ", ".join(f"{key}={each}" for key, each in value.parameters.items())
+            return f"{value.name}({given})"
+        case _:
+            return str(value)
+
+
+def everything() -> None:
+    """The recipes, and the datasets with their versions."""
+    import tomllib
+
+    table = Table("recipe", "", box=None, pad_edge=False)
+    for name in recipes.names():
+        table.add_row(name, tomllib.loads(recipes.find(name).read_text())["about"])
+    screen.print(table)
+    table = Table("dataset", "version", "accepted", "candidates", box=None, pad_edge=False)
+    for home in sorted((data_folder() / "datasets").glob("*")):
+        for folder in versions(home):
+            books = orjson.loads((folder / "ledger.json").read_bytes())
+            table.add_row(home.name, folder.name, f"{books['accepted']:,}", f"{books['candidates']:,}")
+    screen.print(table if table.row_count else "no datasets yet: thoughtmill run RECIPE makes one")
+
+
+def find_version(name: str) -> Path:
+    """The folder of `NAME` (its latest version) or `NAME@vN`. Raises NotThere."""
+    dataset, _, version = name.partition("@")
+    datasets = data_folder() / "datasets"
+    there = sorted(path.name for path in datasets.glob("*") if versions(path))
+    if dataset not in there:
+        raise NotThere(f"no dataset {dataset!r}; there are: {', '.join(there) or 'none yet'}")
+    found = versions(datasets / dataset)
+    if not version:
+        return found[-1]
+    if version not in [folder.name for folder in found]:
+        raise NotThere(f"no version {version!r} of {dataset}; there are: {', '.join(each.name for each in found)}")
+    return datasets / dataset / version
+
+
+def dataset(name: str, row: str | None) -> None:
+    """A dataset's card and books, or the story of one row. Raises NotThere."""
+    folder = find_version(name)
+    if row is not None:
+        story(folder, row)
+        return
+    screen.print(plain((folder / "README.md").read_text()))
+    screen.print(f"rows: {read_version(folder)['rows']}  folder: {folder}", markup=False, soft_wrap=True)
+    screen.print(f"thoughtmill show {name} 0 shows why the first row is there", markup=False)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# The story of a row
+
+
+def story(folder: Path, row: str) -> None:
+    """Everything about one draw: its seeds, its posing, the problem, the attempts, and every verdict with its reason."""
+    from pipelines.store import connect
+
+    connection = connect([folder / "facts"])
+    _tell(facts_of(connection, _draw(connection, row)))
+
+
+def _draw(connection: duckdb.DuckDBPyConnection, row: str) -> int:
+    """The draw of the n-th accepted row, or of the fact with that id."""
+    if row.isdigit() and len(row) < 12:
+        found = connection.execute(
+            "select draw from verdicts where rule = 'accepted@1' and status = 'pass' order by draw limit 1 offset ?",
+            [int(row)],
+        ).fetchone()
+    else:
+        queries = " union all ".join(f"select draw, id from {name}" for name in ("problems", "attempts", "verdicts"))
+        found = connection.execute(f"select draw from ({queries}) where id = ?", [row]).fetchone()
+    if found is None or found[0] is None:
+        raise NotThere(f"no accepted row and no fact of a draw is called {row!r}")
+    return found[0]
+
+
+def facts_of(connection: duckdb.DuckDBPyConnection, draw: int) -> Mapping[str, list[Any]]:
+    """The facts of a draw, and the seeds that it was made from."""
+    from pipelines.records import from_table
+
+    problems = (
+        "select * from problems where draw = $1 or id in (select unnest(parents) from problems where draw = $1)"
+    )
+    found = {}
+    for name, kind in (("problems", Problem), ("attempts", Attempt), ("verdicts", Verdict)):
+        query = problems if name == "problems" else f"select * from {name} where draw = $1"
+        found[name] = from_table(kind, connection.execute(query, [draw]).to_arrow_table())
+    return found
+
+
+def _tell(facts: Mapping[str, list[Any]]) -> None:
+    about: dict[str, list[Verdict]] = {}
+    for each in facts["verdicts"]:
+        for subject in each.subjects:
+            about.setdefault(subject, []).append(each)
+    for problem in facts["problems"]:
+        _tell_problem(problem, about.get(problem.id, []))
+        for attempt in facts["attempts"]:
+            if attempt.problem == problem.id:
+                _tell_attempt(attempt, about.get(attempt.id, []))
+
+
+def _tell_problem(problem: Problem, verdicts: list[Verdict]) -> None:
+    screen.print(Rule(f"{problem.kind} {problem.id[:12]}", align="left"))
+    screen.print(plain(problem.question))
+    if problem.answer is not None:
+        screen.print(Text.assemble(("answer ", "bold"), plain(problem.answer)))
+    _tell_verdicts(verdicts)
+
+
+def _tell_attempt(attempt: Attempt, verdicts: list[Verdict]) -> None:
+    title = f"{attempt.role} ({attempt.model}), sample {attempt.sample}, {attempt.finish}, {attempt.prompt}"
+    screen.print(plain(title, style="bold cyan"))
+    if attempt.turns[-1].reasoning:
+        screen.print(Padding(plain(attempt.turns[-1].reasoning, style="dim"), (0, 0, 0, 4)))
+    screen.print(Padding(plain(attempt.text), (0, 0, 0, 2)))
+    _tell_verdicts(verdicts)
+
+
+def _tell_verdicts(verdicts: list[Verdict]) -> None:
+    for each in verdicts:
+        evidence = orjson.loads(each.evidence)
+        reason = evidence.pop("reason", None) or ""
+        score = "" if each.score is None else f" {each.score:.3g}"
+        value = "" if each.value is None else f" → {each.value}"
+        screen.print(
+            Text.assemble(
+                ("  " + each.status.ljust(7), STYLES[each.status]),
+                f"{each.rule}{score}",
+                plain(value, most=200),
+                plain(f"  {reason}" if reason else "", most=300),
+            )
+        )
+
+
+def preview(recipe: Recipe, shard: Shard) -> None:
+    """The first draws of a recipe, end to end, each with the exact prompts."""
+    for draw in range(shard.start, shard.stop):
+        screen.print(Rule(f"draw {draw}", style="bold"))
+        seen: set[str] = set()
+        for attempt in (each for each in shard.facts.attempts if each.draw == draw):
+            if attempt.prompt not in seen:
+                seen.add(attempt.prompt)
+                screen.print(plain(f"prompt {attempt.prompt}, {attempt.sampling}", style="bold"))
+                for turn in attempt.turns[:-1]:
+                    screen.print(Padding(plain(f"[{turn.role}]\n{turn.content}", style="dim"), (0, 0, 0, 2)))
+        _tell({name: [each for each in kind if each.draw == draw] for name, kind in _by_name(shard)})
+    screen.print(f"{len(shard.live)} of {shard.stop - shard.start} draws got through the line of {recipe.name}")
+
+
+def _by_name(shard: Shard) -> Iterator[tuple[str, list[Any]]]:
+    yield "problems", shard.facts.problems
+    yield "attempts", shard.facts.attempts
+    yield "verdicts", shard.facts.verdicts

@@ -1,0 +1,55 @@
+"""How often the builtin engine goes wrong, and in which way."""
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Probabilities (0 to 1) of each kind of mistake; the defaults give every filter something to catch.
+
+    `slip` is for each step of a solution; it grows with every later step and is scaled by a number that
+    belongs to the problem, so that some problems nearly always fail and others never do. The others are
+    for each reply. At most one fault of posing befalls a reply. Raises `ValueError` out of bounds.
+    """
+
+    wrong_author: float = 0.13
+    """A posed problem comes with a plausible wrong answer."""
+    slip: float = 0.021
+    """One step of a solution is miscalculated, and the mistake is carried on."""
+    malformed: float = 0.04
+    """The reply does not have the form that was asked for (tags, one question, one box)."""
+    truncated: float = 0.02
+    """The reply runs on until it is cut."""
+    near_duplicate: float = 0.04
+    """A seed or a well-worn stock problem is posed again, almost word for word."""
+    ambiguous: float = 0.04
+    """The posed problem leaves a quantity open, so that it has many readings and no answer."""
+    leak: float = 0.03
+    """The posed question gives its own answer away."""
+    refuse: float = 0.01
+    """The engine declines a request it could have served."""
+    defective: float = 0.2
+    """A posed instruction lacks its material, contradicts itself, or says too little."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not 0 <= value <= 1:
+                raise ValueError(f"{field.name} is a probability between 0 and 1, not {value!r}")
+        posing = self.wrong_author + self.malformed + self.truncated + self.near_duplicate
+        posing += self.ambiguous + self.leak + self.refuse
+        if posing > 1:
+            raise ValueError(f"the faults of posing exclude one another, yet they add up to {posing:.3g}")
+
+
+NONE = Faults(
+    wrong_author=0,
+    slip=0,
+    malformed=0,
+    truncated=0,
+    near_duplicate=0,
+    ambiguous=0,
+    leak=0,
+    refuse=0,
+    defective=0,
+)

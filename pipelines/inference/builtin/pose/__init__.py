@@ -1,0 +1,1 @@
+"""Posing problems. Shares no code with `solve`, so that agreement between the two means something."""

@@ -1,0 +1,103 @@
+"""The table of engines, and how a role is bound to one: `builtin`, `openai:MODEL@URL`, `replay:FILE`, or a table."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pipelines.inference.engine import Engine
+from pipelines.inference.model import BadModel, Model, Sampling
+
+
+def _openai(model: Model) -> Engine:
+    from pipelines.inference.openai import OpenAI
+
+    return OpenAI(model)
+
+
+def _replay(model: Model) -> Engine:
+    from pipelines.inference.replay import Replay
+
+    return Replay(model)
+
+
+def _builtin(model: Model) -> Engine:
+    from pipelines.inference.symbolic import Builtin
+
+    return Builtin(model)
+
+
+ENGINES: dict[str, Callable[[Model], Engine]] = {"builtin": _builtin, "openai": _openai, "replay": _replay}
+
+# What a `[models.NAME]` table may hold besides `use`, sampling and the engine's own settings.
+FIELDS = {each.name for each in dataclasses.fields(Model)} - {"role", "engine", "name", "url", "sampling", "settings"}
+
+
+def open_engine(model: Model) -> Engine:
+    """The engine for a model. Raises Misconfigured where it cannot be set up."""
+    return ENGINES[model.engine](model)
+
+
+def parse_model(role: str, spec: str | Mapping[str, Any]) -> Model:
+    """A model from its short form, or from a table whose `use` is one. Raises BadModel.
+
+    >>> parse_model("teacher", "openai:Qwen/Qwen3-8B@http://localhost:8000/v1").name
+    'Qwen/Qwen3-8B'
+    """
+    table: dict[str, Any] = {"use": spec} if isinstance(spec, str) else dict(spec)
+    engine, name, url = _parse_use(role, table.pop("use", None))
+    given: dict[str, Any] = {key: table.pop(key) for key in list(table) if key in FIELDS}
+    sampling = Sampling().but(table.pop("sampling", {}))
+    if unknown := table.keys() - engine_settings(engine):
+        known = ", ".join(sorted({"use", "sampling"} | FIELDS | engine_settings(engine)))
+        raise BadModel(f"[models.{role}] has no key {', '.join(sorted(unknown))}; it may have: {known}")
+    _check_types(role, given)
+    return Model(role=role, engine=engine, name=name, url=url, sampling=sampling, settings=table, **given)
+
+
+def engine_settings(engine: str) -> set[str]:
+    """The names of the engine's own settings."""
+    if engine == "openai":
+        from pipelines.inference.openai import SETTINGS
+
+        return set(SETTINGS)
+    if engine == "builtin":
+        from pipelines.inference.builtin import Faults
+
+        return {each.name for each in dataclasses.fields(Faults)}
+    return set()
+
+
+def _parse_use(role: str, use: Any) -> tuple[str, str, str | None]:
+    if not isinstance(use, str):
+        raise BadModel(f'[models.{role}] needs use = "builtin", "openai:MODEL@URL" or "replay:FILE"')
+    engine, _, rest = use.partition(":")
+    if engine not in ENGINES:
+        raise BadModel(f"no engine {engine!r} for model {role!r}; there are: {', '.join(ENGINES)}")
+    if engine == "builtin":
+        return engine, rest or "builtin", None
+    if not rest:
+        raise BadModel(f"model {role!r}: {use!r} names no {'file' if engine == 'replay' else 'model'}")
+    if engine == "replay":
+        return engine, rest, None
+    name, _, url = rest.partition("@http")
+    return engine, name, f"http{url}" if url else None
+
+
+def _check_types(role: str, given: Mapping[str, Any]) -> None:
+    wanted: dict[str, tuple[type, ...]] = {
+        "revision": (str,),
+        "deployment": (str,),
+        "system": (str,),
+        "key_env": (str,),
+        "in_flight": (int,),
+        "timeout": (int, float),
+        "outage_limit": (int, float),
+        "price": (dict,),
+    }
+    for name, value in given.items():
+        if not isinstance(value, wanted[name]) or isinstance(value, bool):
+            raise BadModel(f"[models.{role}] {name} = {value!r} should be of type {wanted[name][-1].__name__}")
+    if given.get("in_flight", 1) < 1:
+        raise BadModel(f"[models.{role}] in_flight = {given['in_flight']} should be at least 1")

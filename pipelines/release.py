@@ -1,0 +1,299 @@
+"""A dataset version: the facts of a prefix of draws, the views of them, and the books.
+
+    data/datasets/NAME/vN/facts/{problems,attempts,verdicts}.parquet
+                          sft/, rl/          what `datasets.load_from_disk` maps into memory
+                          ledger.json        where every candidate went
+                          recipe.toml        what made it; runs again as it stands
+                          README.md          what it is
+                          version.json       written last
+
+Versions are only ever added. The facts are in draw order and cut into row groups by their content alone, so that the
+same facts are the same bytes, however many workers made them in shards of whatever size.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+import tomli_w
+
+from pipelines import card
+from pipelines.records import SCHEMA_VERSION, Verdict, digest, schema, to_table
+from pipelines.segment import sync_folder
+from pipelines.store import KINDS, checksum, connect, disk_full, replace, scan
+from pipelines.views.table import VIEWS, batches, prepare
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+ARROW_FILE_BYTES = 500 << 20
+
+ROWS_PER_GROUP = {"problems": 8192, "attempts": 1024, "verdicts": 8192}
+"""1,024 attempts of 32,000 tokens are about 130 MB; by rows, since sizes in memory depend on how rows were cut."""
+
+
+class Part(NamedTuple):
+    """The outputs of one shard, and what became of its draws."""
+
+    outputs: Sequence[Path]  # one folder for each step, in their order
+    verdicts: Sequence[Verdict]  # `accepted` for every draw of the version, and those of its selection
+
+
+class Released(NamedTuple):
+    """What came of a release. `is_new` is false where an earlier version holds the same."""
+
+    folder: Path
+    is_new: bool
+    ledger: dict[str, Any]
+
+
+def release(
+    datasets: Path,
+    *,
+    name: str,
+    parts: Sequence[Part],
+    stop: int,
+    recipe: Mapping[str, Any],
+    views: Sequence[str],
+    prices: Mapping[str, Mapping[str, float]],
+) -> Released:
+    """Write the draws before `stop` as the next version of `name`, unless a version holds just that already."""
+    home = datasets / name
+    home.mkdir(parents=True, exist_ok=True)
+    aside = home / f".{uuid.uuid4().hex[:8]}"
+    try:
+        facts = write_facts(aside / "facts", parts, stop)
+        key = digest(facts, [[view, VIEWS[view].version] for view in views], SCHEMA_VERSION)
+        same = next((folder for folder in versions(home) if read_version(folder)["digest"] == key), None)
+        if same is not None:
+            return Released(same, False, orjson.loads((same / "ledger.json").read_bytes()))
+        folder = home / f"v{_number(home) + 1}"
+        connection = connect([aside / "facts"])
+        books = ledger(connection, prices)
+        rows = _write_views(aside, connection, views)
+        connection.close()
+        _write_about(aside, name=name, version=folder.name, recipe=recipe, books=books, rows=rows, key=key)
+        _put_in_place(aside, folder)
+        return Released(folder, True, books)
+    except OSError as error:
+        raise disk_full(error, aside) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def versions(home: Path) -> list[Path]:
+    """The complete versions of a dataset, oldest first."""
+    found = [path for path in home.glob("v*") if path.name[1:].isdigit() and (path / "version.json").is_file()]
+    return sorted(found, key=lambda path: int(path.name[1:]))
+
+
+def read_version(folder: Path) -> dict[str, Any]:
+    return orjson.loads((folder / "version.json").read_bytes())
+
+
+def _number(home: Path) -> int:
+    return max((int(path.name[1:]) for path in home.glob("v*") if path.name[1:].isdigit()), default=0)
+
+
+def _put_in_place(aside: Path, folder: Path) -> None:
+    """Make a version durable, and then visible at once."""
+    for path in sorted(aside.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    aside.rename(folder)
+    sync_folder(folder.parent)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Facts
+
+
+def write_facts(folder: Path, parts: Sequence[Part], stop: int) -> str:
+    """Write the facts of the draws before `stop` in draw order; returns the digest of their ids."""
+    folder.mkdir(parents=True)
+    ids = hashlib.blake2b(digest_size=16)
+    drawn: set[str] = set()  # the seeds that are parents of draws in this version
+    for name in KINDS:
+        with _Writer(folder / f"{name}.parquet", schema(KINDS[name]), ROWS_PER_GROUP[name]) as writer:
+            for part in parts:
+                table = _in_order(_tables(part, name), stop, drawn)
+                ids.update("".join(table.column("id").to_pylist()).encode())
+                writer.write(table)
+    return ids.hexdigest()
+
+
+def _tables(part: Part, name: str) -> Iterator[pa.Table]:
+    yield from scan(part.outputs, name)
+    if name == "verdicts":
+        yield to_table(Verdict, part.verdicts)
+
+
+def _in_order(tables: Iterable[pa.Table], stop: int, written: set[str]) -> pa.Table:
+    """The rows of a shard up to `stop`, by draw and then as the stages made them; each seed where first drawn."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    table = pa.concat_tables(tables)
+    draws = table.column("draw")
+    if draws.null_count:
+        table, draws = _place_seeds(table, stop, written)
+    order = pa.table({"draw": draws, "row": pa.array(range(table.num_rows), pa.int64())})
+    order = order.filter(pc.field("draw") < stop).sort_by([("draw", "ascending"), ("row", "ascending")])
+    return table.take(order.column("row"))
+
+
+def _place_seeds(table: pa.Table, stop: int, written: set[str]) -> tuple[pa.Table, pa.Array]:
+    """Give each seed the draw that first uses it, and leave out those that are written already."""
+    import pyarrow as pa
+
+    ids, draws, parents = (table.column(name).to_pylist() for name in ("id", "draw", "parents"))
+    first = {}
+    for draw, above in zip(draws, parents, strict=True):
+        if draw is not None:
+            for parent in above:
+                first.setdefault(parent, draw)
+    places = [first.get(id, stop) if draw is None else draw for id, draw in zip(ids, draws, strict=True)]
+    fresh = [draw is not None or (id not in written) for id, draw in zip(ids, draws, strict=True)]
+    written.update(id for id, draw, place in zip(ids, draws, places, strict=True) if draw is None and place < stop)
+    mask = pa.array(fresh)
+    return table.filter(mask), pa.array(places, pa.int64()).filter(mask)
+
+
+class _Writer:
+    """Writes tables as one Parquet file whose row groups depend on its rows alone, not on how they came."""
+
+    def __init__(self, path: Path, wanted: pa.Schema, rows_per_group: int) -> None:
+        import pyarrow.parquet as pq
+
+        self._file = pq.ParquetWriter(path, wanted, compression="zstd")
+        self._waiting = wanted.empty_table()
+        self._rows = rows_per_group
+
+    def __enter__(self) -> _Writer:
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        import pyarrow as pa
+
+        self._waiting = pa.concat_tables([self._waiting, table])
+        while self._waiting.num_rows >= self._rows:
+            self._file.write_table(self._waiting.slice(0, self._rows).combine_chunks())
+            self._waiting = self._waiting.slice(self._rows)
+
+    def __exit__(self, *failed: object) -> None:
+        if failed[0] is None:
+            self._file.write_table(self._waiting.combine_chunks())
+        self._file.close()
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Views and books
+
+
+def _write_views(folder: Path, connection: duckdb.DuckDBPyConnection, views: Sequence[str]) -> dict[str, int]:
+    prepare(connection)
+    return {
+        name: write_dataset(folder / name, VIEWS[name].schema(), batches(connection, VIEWS[name])) for name in views
+    }
+
+
+def write_dataset(folder: Path, wanted: pa.Schema, rows: Iterable[pa.RecordBatch]) -> int:
+    """Write rows as `datasets.Dataset.save_to_disk` does, without importing it; returns their number."""
+    import pyarrow as pa
+
+    folder.mkdir()
+    names: list[str] = []
+    count = written = 0
+    writer = None
+    for batch in rows:
+        if writer is None or written >= ARROW_FILE_BYTES:
+            if writer is not None:
+                writer.close()
+            names.append(f"data-{len(names):05d}.arrow")
+            writer, written = pa.ipc.new_stream(str(folder / names[-1]), wanted), 0
+        writer.write_batch(batch)
+        count, written = count + batch.num_rows, written + batch.nbytes
+    if writer is None:
+        names.append("data-00000.arrow")
+        writer = pa.ipc.new_stream(str(folder / names[-1]), wanted)
+    writer.close()
+    state = {
+        "_data_files": [{"filename": name} for name in names],
+        "_fingerprint": digest(names, count)[:16],
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": "train",
+    }
+    (folder / "state.json").write_bytes(orjson.dumps(state, option=orjson.OPT_INDENT_2))
+    (folder / "dataset_info.json").write_bytes(b"{}")
+    return count
+
+
+def ledger(connection: duckdb.DuckDBPyConnection, prices: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Where every candidate went, and what was spent: candidates = accepted + every other outcome."""
+    outcomes = connection.execute(
+        "select value, count(*) from verdicts where rule = 'accepted@1' group by 1 order by 2 desc, 1"
+    ).fetchall()
+    reasons = connection.execute(
+        "select value, json_extract_string(evidence, '$.reason') as why, count(*) from verdicts"
+        " where rule = 'accepted@1' and status <> 'pass' group by 1, 2 order by 3 desc, 1, 2"
+    ).fetchall()
+    spent = connection.execute(
+        "select role, any_value(model), count(*), count(*) filter (finish = 'length'),"
+        " count(*) filter (finish = 'refused'), sum(coalesce(prompt_tokens, 0)),"
+        " sum(coalesce(completion_tokens, 0)) from attempts group by role order by role"
+    ).fetchall()
+    books = dict(outcomes)
+    return {
+        "candidates": sum(books.values()),
+        "accepted": books.pop("accepted", 0),
+        "not_accepted": books,
+        "reasons": {value: _top([row[1:] for row in reasons if row[0] == value]) for value in books},
+        "models": {role: _spending(row, prices.get(role, {})) for role, *row in spent},
+    }
+
+
+def _top(counts: Sequence[tuple[str | None, int]], most: int = 10) -> dict[str, int]:
+    shown = Counter({why or "no reason given": count for why, count in counts[:most]})
+    rest = sum(count for _, count in counts[most:])
+    return {**shown, **({"other reasons": rest} if rest else {})}
+
+
+def _spending(row: Sequence[Any], price: Mapping[str, float]) -> dict[str, Any]:
+    model, attempts, cut, refused, asked, answered = row
+    told = {"model": model, "attempts": attempts, "cut_off": cut, "refused": refused}
+    told |= {"prompt_tokens": int(asked), "completion_tokens": int(answered)}
+    if price:
+        cost = (asked * price.get("input", 0) + answered * price.get("output", 0)) / 1e6
+        told["cost"] = round(float(cost), 6)
+    return told
+
+
+def _write_about(
+    folder: Path,
+    *,
+    name: str,
+    version: str,
+    recipe: Mapping[str, Any],
+    books: Mapping[str, Any],
+    rows: Mapping[str, int],
+    key: str,
+) -> None:
+    replace(folder / "ledger.json", orjson.dumps(books, option=orjson.OPT_INDENT_2))
+    replace(folder / "recipe.toml", tomli_w.dumps(recipe).encode())
+    replace(folder / "README.md", card.render(name, version, recipe, books, rows).encode())
+    files = {path.name: checksum(path.read_bytes()) for path in sorted(folder.glob("facts/*"))}
+    told = {"version": version, "digest": key, "schema": SCHEMA_VERSION, "rows": rows, "files": files}
+    replace(folder / "version.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))

@@ -1,0 +1,237 @@
+"""Rows of people's files: JSON lines or Parquet, read one at a time and never all at once."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pipelines.records import Problem, problem
+
+
+class BadRows(ValueError):
+    """A file that cannot be used; the message says which, where and why."""
+
+
+class Rows:
+    """The rows of one or several files, one after another. Every row is looked at once when it is opened.
+
+    `columns` tells under which name a file has a field: `{"question": "prompt"}`.
+    """
+
+    def __init__(self, paths: Sequence[Path], *, columns: Mapping[str, str]) -> None:
+        self.columns = columns
+        self._files = [_open(path) for path in paths]
+        self.digests = _Digests(self)
+
+    def __len__(self) -> int:
+        return sum(len(file) for file in self._files)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        for file in self._files:
+            if index < len(file):
+                return file[index]
+            index -= len(file)
+        raise IndexError(index)
+
+    def where(self, index: int) -> str:
+        """A row's place in the words of an error message."""
+        for file in self._files:
+            if index < len(file):
+                return f"{file.path}, {file.unit} {index + 1}"
+            index -= len(file)
+        raise IndexError(index)
+
+    def field(self, index: int, name: str) -> Any:
+        return self[index].get(self.columns.get(name, name))
+
+    def text(self, index: int, name: str) -> str | None:
+        """A field as text; numbers are taken as they are written. Raises BadRows for anything else."""
+        value = self.field(index, name)
+        if value is None or isinstance(value, str):
+            return value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return str(value)
+        column = self.columns.get(name, name)
+        raise BadRows(f"{self.where(index)}: {column!r} should be text, not {type(value).__name__}")
+
+    def identity(self, start: int, stop: int) -> str:
+        """The digest of the rows from `start` up to `stop`."""
+        return self.digests.between(start, stop)
+
+
+class _Digests:
+    """Digests of every row, 8 bytes each, taken while the file is checked."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._each = bytearray()
+        for index in range(len(rows)):
+            question = rows.text(index, "question")
+            if not question or not question.strip():
+                column = rows.columns.get("question", "question")
+                raise BadRows(f"{rows.where(index)}: no text in the column {column!r}; it has {_names(rows[index])}")
+            row = orjson.dumps(rows[index], option=orjson.OPT_SORT_KEYS, default=str)
+            self._each += hashlib.blake2b(row, digest_size=8).digest()
+
+    def between(self, start: int, stop: int) -> str:
+        return hashlib.blake2b(self._each[8 * start : 8 * stop], digest_size=16).hexdigest()
+
+
+class Seeds:
+    """Seed tasks, as the batches in which they came: a draw is made over the seeds up to its batch.
+
+    So that appending seeds changes no earlier draw, every batch remembers how many seeds there were and from which
+    draw on it counts.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.batches: list[dict[str, Any]] = []
+        self._by_domain: dict[str | None, list[int]] | None = None
+        self.settle([], drawn=0)
+
+    def settle(self, known: Sequence[dict[str, Any]], *, drawn: int) -> None:
+        """Continue the batches of an earlier run that made `drawn` draws, if these seeds continue its seeds."""
+        total = len(self.rows)
+        if not known or not all(self._holds(batch) for batch in known):
+            known = []
+        self.batches = list(known)
+        if not known or known[-1]["count"] < total:
+            first = drawn if known else 0
+            self.batches.append({"count": total, "first_draw": first, "digest": self.rows.identity(0, total)})
+
+    def _holds(self, batch: Mapping[str, Any]) -> bool:
+        count = batch["count"]
+        return count <= len(self.rows) and self.rows.identity(0, count) == batch["digest"]
+
+    def batch_of(self, draw: int) -> int:
+        """The index of the batch that a draw belongs to."""
+        return max(i for i, batch in enumerate(self.batches) if batch["first_draw"] <= draw)
+
+    def identity(self, start: int, stop: int) -> Any:
+        """What draws from `start` on depend on. A shard never reaches over the end of a batch."""
+        batch = self.batch_of(start)
+        return [batch, self.batches[batch]["digest"]]
+
+    def problem(self, index: int) -> Problem:
+        """A seed as a fact."""
+        return self.problem_of(self.rows, index)
+
+    @staticmethod
+    def problem_of(rows: Rows, index: int) -> Problem:
+        """A row as a seed. A worked answer that ends in `#### 72`, as GSM8K has it, is read as 72."""
+        answer = rows.text(index, "answer")
+        if answer and "####" in answer:
+            answer = answer.rpartition("####")[2].strip()
+        return problem(
+            parents=(),
+            stage="seed@1",
+            draw=None,
+            kind="seed",
+            question=rows.text(index, "question") or "",
+            answer=answer,
+            verifier=rows.text(index, "verifier") or ("math" if answer else None),
+            domain=rows.text(index, "domain") or rows.text(index, "category"),
+            source=rows.text(index, "source"),
+            license=rows.text(index, "license"),
+            details={"id": rows.field(index, "id")},
+        )
+
+    def domain(self, index: int) -> str | None:
+        return self.rows.text(index, "domain") or self.rows.text(index, "category")
+
+    def in_domain(self, domain: str | None) -> list[int]:
+        """The rows of a domain, in their order."""
+        if self._by_domain is None:
+            self._by_domain = defaultdict(list)
+            for index in range(len(self.rows)):
+                self._by_domain[self.domain(index)].append(index)
+        return self._by_domain[domain]
+
+
+class _JsonLines:
+    """A JSONL file, mapped into memory, with the offset of each row."""
+
+    unit = "line"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offsets = array("Q")
+        self._bytes: mmap.mmap | bytes = b""
+        with path.open("rb") as file:
+            if path.stat().st_size:
+                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        for number, (start, line) in enumerate(_lines(self._bytes), start=1):
+            self._check(number, line)
+            self._offsets.append(start)
+        self._offsets.append(len(self._bytes))
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return orjson.loads(self._bytes[self._offsets[index] : self._offsets[index + 1]])
+
+    def _check(self, number: int, line: bytes) -> None:
+        try:
+            row = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            raise BadRows(f"{self.path}, line {number}: not JSON ({error})") from error
+        if not isinstance(row, dict):
+            raise BadRows(f"{self.path}, line {number}: should be an object {{...}}, not {type(row).__name__}")
+
+
+def _lines(content: mmap.mmap | bytes) -> Iterator[tuple[int, bytes]]:
+    start = 0
+    while start < len(content):
+        end = content.find(b"\n", start)
+        end = len(content) if end < 0 else end + 1
+        yield start, content[start:end]
+        start = end
+
+
+class _Parquet:
+    """A Parquet file, one row group in memory at a time."""
+
+    unit = "row"
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.path = path
+        try:
+            self._file = pq.ParquetFile(path)
+        except pa.ArrowInvalid as error:
+            raise BadRows(f"{path}: not a Parquet file ({error})") from error
+        meta = self._file.metadata
+        self._starts = [0]
+        for group in range(meta.num_row_groups):
+            self._starts.append(self._starts[-1] + meta.row_group(group).num_rows)
+        self._group = -1
+        self._table: Any = None
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        group = max(i for i, start in enumerate(self._starts[:-1]) if start <= index)
+        if group != self._group:
+            self._group, self._table = group, self._file.read_row_group(group)
+        return self._table.slice(index - self._starts[group], 1).to_pylist()[0]
+
+
+def _open(path: Path) -> _JsonLines | _Parquet:
+    if not path.is_file():
+        raise BadRows(f"no file {path}")
+    return _Parquet(path) if path.suffix == ".parquet" else _JsonLines(path)
+
+
+def _names(row: Mapping[str, Any]) -> str:
+    return ", ".join(map(repr, row)) or "no columns"

@@ -1,0 +1,218 @@
+"""What a stage is, and how it runs on a shard.
+
+A stage is a function `(shard, run, **parameters) -> Output`. It reads what the shard holds and appends facts; its
+output is kept under the digest of everything that decides it, so that running again what is there already is one
+`if`. Draws are cut into shards; a shard goes through the stages one after another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from filters.rule import Case, Memory, Rule
+from pipelines.inference.client import Client, Stopping
+from pipelines.inference.model import Model, Sampling
+from pipelines.records import Attempt, Facts, Problem, Verdict, digest
+from pipelines.rows import Rows, Seeds
+from pipelines.sameness import Sameness
+from pipelines.store import Output, output_folder, read_output, write_output
+from prompts.template import Template
+
+
+class Stage(NamedTuple):
+    """An entry of the table STAGES. Its parameters are the keyword-only ones of `run`, by name and type."""
+
+    run: Callable[..., Any]  # an Output, awaited; of `select`, see there
+    version: int
+    defaults: Mapping[str, Any] = {}  # in a recipe's words, for what a recipe leaves out
+    is_source: bool = False  # makes the draws, instead of reading those of the stage before
+
+
+@dataclass
+class Run:
+    """What every stage of a run may use."""
+
+    data: Path
+    seed: int
+    client: Client
+    sameness: Sameness
+
+
+@dataclass
+class Step:
+    """A stage in the line of a recipe, with its parameters."""
+
+    name: str
+    stage: Stage
+    parameters: dict[str, Any]
+    order: Order | None = None  # for a step with ordered rules: shards pass it in draw order
+
+    @property
+    def label(self) -> str:
+        """How facts name it."""
+        return f"{self.name}@{self.stage.version}"
+
+    def identity(self, start: int, stop: int) -> dict[str, Any]:
+        """Everything about this step that decides its output over some draws: never a list of what to include."""
+        given = {name: identity(value, start, stop) for name, value in self.parameters.items()}
+        return {"stage": self.label, "code": self.stage.run.__name__, "parameters": given}
+
+
+def identity(value: Any, start: int, stop: int) -> Any:
+    """The part of a parameter that counts, as JSON; for rows and seeds, of the draws from `start` up to `stop`."""
+    match value:
+        case BoundRule():
+            return [value.label, identity(value.parameters, start, stop)]
+        case Model():
+            return value.identity()
+        case Sampling():
+            return value.given()
+        case Template():
+            return str(value)
+        case Rows() | Seeds():
+            return value.identity(start, stop)
+        case list() | tuple():
+            return [identity(each, start, stop) for each in value]
+        case dict():
+            return {key: identity(each, start, stop) for key, each in value.items()}
+        case _:
+            return value
+
+
+class BoundRule(NamedTuple):
+    """A rule in a recipe, with its parameters."""
+
+    name: str
+    rule: Rule
+    parameters: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}@{self.rule.version}"
+
+
+class Shard:
+    """Some consecutive draws and every fact about them so far."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        self.start, self.stop = start, stop
+        self.facts = Facts.none()
+        self.outputs: list[Path] = []
+        self.digests: list[str] = []
+        self.out: dict[int, str] = {}  # draw → the verdict that took it out
+        self._problems: dict[str, Problem] = {}
+        self._attempts: dict[str, Attempt] = {}
+        self._at: dict[str, list[Attempt]] = defaultdict(list)
+        self._about: dict[str, list[Verdict]] = defaultdict(list)
+        self.live: list[Problem] = []
+
+    def take(self, output: Output, folder: Path) -> None:
+        """Take in what a stage appended."""
+        self.outputs.append(folder)
+        self.digests.append(output.digest)
+        self.facts.extend(output.facts)
+        self.out |= dict(output.out)
+        for problem in output.facts.problems:
+            self._problems[problem.id] = problem
+        for attempt in output.facts.attempts:
+            self._attempts[attempt.id] = attempt
+            self._at[attempt.problem].append(attempt)
+        for verdict in output.facts.verdicts:
+            for subject in verdict.subjects:
+                self._about[subject].append(verdict)
+        self.live = [self._problems[id] for id in output.live]
+
+    def case(self, problem: Problem) -> Case:
+        """A problem with everything known about it."""
+        attempts = self._at.get(problem.id, [])
+        posing = next((self._attempts[id] for id in problem.parents if id in self._attempts), None)
+        subjects = [problem.id, *(attempt.id for attempt in attempts)]
+        verdicts = [verdict for id in subjects for verdict in self._about.get(id, ())]
+        return Case(problem, posing, attempts, verdicts)
+
+
+class Order:
+    """A turnstile: lets shards through in the order of their draws, and holds what ordered rules remember."""
+
+    def __init__(self, rules: Sequence[BoundRule], seeds: Seeds | None) -> None:
+        self.memories: dict[str, Memory] = {each.label: each.rule.run(**each.parameters) for each in rules}
+        self._seeds = seeds
+        self._known_seeds = 0
+        self._next = 0
+        self._passed = digest()
+        self._stopping = False
+        self._moved = asyncio.Condition()
+
+    async def enter(self, shard: Shard) -> list[Any]:
+        """Wait for all earlier draws; returns the digest of everything that is remembered by then.
+
+        Raises Stopping when they will not come.
+        """
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._next == shard.start or self._stopping)
+        if self._next != shard.start:
+            raise Stopping
+        if self._seeds is None:
+            return [self._passed]
+        self._learn_seeds(self._seeds, shard.start)
+        return [self._passed, self._seeds.identity(shard.start, shard.stop)]
+
+    def remember(self, stayed: Sequence[Problem]) -> None:
+        for memory in self.memories.values():
+            for problem in stayed:
+                memory.remember(problem.question)
+
+    async def stop(self) -> None:
+        """Let those go who wait for draws that will not come."""
+        async with self._moved:
+            self._stopping = True
+            self._moved.notify_all()
+
+    async def leave(self, shard: Shard) -> None:
+        async with self._moved:
+            self._next, self._passed = shard.stop, digest(self._passed, shard.digests[-1])
+            self._moved.notify_all()
+
+    def _learn_seeds(self, seeds: Seeds, draw: int) -> None:
+        """A question is compared with the seeds of its own batch, whatever is appended to them later."""
+        count = seeds.batches[seeds.batch_of(draw)]["count"]
+        for index in range(self._known_seeds, count):
+            for memory in self.memories.values():
+                memory.remember(seeds.rows.text(index, "question") or "")
+        self._known_seeds = count
+
+
+async def run_step(step: Step, shard: Shard, run: Run) -> None:
+    """Run one step on a shard, or read what it made before, and take that into the shard.
+
+    Raises whatever ends the run: Stopping, Misconfigured, Outage, DiskFull. A bad row raises nothing.
+    """
+    closure = {**step.identity(shard.start, shard.stop), "seed": run.seed, "reads": list(shard.digests)}
+    closure["draws"] = [shard.start, shard.stop]
+    if step.order:
+        closure["after"] = await step.order.enter(shard)
+    folder = output_folder(run.data, digest(closure))
+    output = await asyncio.to_thread(read_output, folder)
+    if output is None:
+        output = await step.stage.run(shard, run, step, **step.parameters)
+        await asyncio.to_thread(write_output, folder, output, closure=closure)
+        shard.take(output, folder)
+    else:
+        shard.take(output, folder)
+        if step.order:
+            step.order.remember(shard.live)
+    if step.order:
+        await step.order.leave(shard)
+
+
+async def run_shard(steps: Sequence[Step], start: int, stop: int, run: Run) -> Shard:
+    """Take the draws from `start` up to `stop` through all steps."""
+    shard = Shard(start, stop)
+    for step in steps:
+        await run_step(step, shard, run)
+    return shard

@@ -1,0 +1,138 @@
+"""Sources: the stages that make the draws of a run."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from pipelines.inference.model import seed_of
+from pipelines.records import Facts, Problem, Status, Turn, Verdict, attempt, digest, problem, verdict
+from pipelines.rows import BadRows, Rows, Seeds
+from pipelines.stage import Run, Shard, Step
+from pipelines.store import Output
+
+
+async def draw(shard: Shard, run: Run, step: Step, *, seeds: Seeds, per_problem: int = 2, within: str = "") -> Output:
+    """Draw `per_problem` seeds for each new problem to be posed; every draw is a problem of kind `pose`.
+
+    With `within = "domain"` all seeds of a draw are of one domain (or category), the first one's. The question of a
+    draw is the list of its seeds, as prompts show it (CoT-Self-Instruct, 2507.23751, section 3.1).
+    """
+    facts = Facts.none()
+    for index in range(shard.start, shard.stop):
+        drawn = [seeds.problem(i) for i in choose(seeds, index, run.seed, per_problem=per_problem, within=within)]
+        known = {seed.id for seed in facts.problems}
+        facts.problems.extend(seed for seed in drawn if seed.id not in known)
+        facts.problems.append(_pose(drawn, step.label, index, domain=drawn[0].domain if within else None))
+    return Output(facts, [each.id for each in facts.problems if each.kind == "pose"])
+
+
+def choose(seeds: Seeds, draw: int, run_seed: int, *, per_problem: int, within: str) -> list[int]:
+    """The rows of a draw's seeds: a function of the run's seed, the draw and the seeds up to its batch."""
+    batch = seeds.batch_of(draw)
+    chance = random.Random(seed_of(run_seed, "draw", batch, draw))
+    count = seeds.batches[batch]["count"]
+    if not within:
+        return chance.sample(range(count), per_problem)
+    first = chance.randrange(count)
+    same = [i for i in seeds.in_domain(seeds.domain(first)) if i < count and i != first]
+    return [first, *chance.sample(same, per_problem - 1)]
+
+
+def _pose(drawn: list[Problem], stage: str, index: int, *, domain: str | None) -> Problem:
+    name = "question" if drawn[0].answer else "task"
+    listed = [f"Seed {name} {i}:\n{seed.question}" for i, seed in enumerate(drawn, start=1)]
+    return problem(
+        parents=[seed.id for seed in drawn],
+        stage=stage,
+        draw=index,
+        kind="pose",
+        question="\n\n".join(listed),
+        domain=domain,
+    )
+
+
+async def bring(shard: Shard, run: Run, step: Step, *, rows: Rows, model: str = "", verifier: str = "math") -> Output:
+    """Import existing problems, and with them responses, correctness and rewards, as facts; one row is one draw.
+
+    Columns, by the names that `columns` gives them: question; answer; responses (a text or a list of texts); correct
+    (a boolean or a list) and rewards (a number or a list; lists of one number are read as that number), one for each
+    response; domain, source, license, verifier, id.
+    """
+    facts = Facts.none()
+    for index in range(shard.start, shard.stop):
+        task = _task(rows, index, step.label, verifier)
+        facts.problems.append(task)
+        for sample, text in enumerate(_listed(rows.field(index, "responses"))):
+            if not isinstance(text, str):
+                raise BadRows(f"{rows.where(index)}: response {sample} is not text but {type(text).__name__}")
+            facts.attempts.append(_given(task, step.label, sample, text, model))
+        facts.verdicts.extend(_scores(rows, index, step.label, facts))
+    return Output(facts, [each.id for each in facts.problems])
+
+
+def _task(rows: Rows, index: int, stage: str, verifier: str) -> Problem:
+    seed = Seeds.problem_of(rows, index)
+    return problem(
+        parents=(),
+        stage=stage,
+        draw=index,
+        kind="task",
+        question=seed.question,
+        answer=seed.answer,
+        verifier=rows.text(index, "verifier") or verifier,
+        domain=seed.domain,
+        source=seed.source,
+        license=seed.license,
+        details={"id": rows.field(index, "id")},
+    )
+
+
+def _given(task: Problem, stage: str, sample: int, text: str, model: str) -> Any:
+    return attempt(
+        of=task,
+        stage=stage,
+        sample=sample,
+        role="given",
+        model=model or "unknown",
+        revision=None,
+        prompt="given",
+        sampling="{}",
+        seed=0,
+        request=digest("given", task.id, sample),
+        turns=[Turn("user", task.question), Turn("assistant", text)],
+        finish="stop",
+    )
+
+
+def _scores(rows: Rows, index: int, stage: str, facts: Facts) -> list[Verdict]:
+    """The given correctness and rewards of a row's responses, as verdicts."""
+    responses = [each for each in facts.attempts if each.draw == index]
+    told: list[Verdict] = []
+    for column, rule in (("correct", "given@1"), ("rewards", "reward@1")):
+        values = _listed(rows.field(index, column))
+        if values and len(values) != len(responses):
+            raise BadRows(f"{rows.where(index)}: {len(values)} {column} for {len(responses)} responses")
+        for response, value in zip(responses, values, strict=False):
+            score = float(value[0] if isinstance(value, list) else value)
+            status: Status = "pass" if column == "rewards" or score >= 1 else "fail"
+            evidence = {} if status == "pass" else {"reason": "given as wrong"}
+            told.append(
+                verdict(
+                    subjects=[response.id],
+                    stage=stage,
+                    draw=index,
+                    rule=rule,
+                    status=status,
+                    score=score,
+                    context={"scorer": "given"},
+                    evidence=evidence,
+                )
+            )
+    return told
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,96 @@
+"""Posing: a model writes a new problem from seeds."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import NamedTuple
+
+from filters.verifiers import VERIFIERS
+from pipelines.inference.model import Model, Sampling
+from pipelines.records import Attempt, Facts, Problem, Verdict, problem, verdict
+from pipelines.stage import Run, Shard, Step
+from pipelines.stages.ask import Asker
+from pipelines.store import Output
+from prompts.template import Template
+
+RULE = "posed@1"  # raise it with the way a posing is read
+OPTIONS = re.compile(r"(?:^|[\s(])A[).:].*?(?:^|[\s(])B[).:]", re.DOTALL)
+
+
+async def pose(
+    shard: Shard, run: Run, step: Step, *, prompt: Template, model: Model, sampling: Sampling, verifier: str = ""
+) -> Output:
+    """Ask the model once for each draw, and read the new problem out of its answer.
+
+    What the answer must hold is what the prompt's header says under `replies`. A posing that cannot be read stays
+    as an attempt with a verdict that says why. The new problem's verifier is `verifier`, or with an answer and no
+    name given `choice` where options are listed and `math` elsewhere (2507.23751, section 3.1).
+    """
+    asker = Asker(run, step, prompt, model, sampling)
+    questions = [asker.question(drawn, seeds=drawn.question) for drawn in shard.live]
+    attempts = await asyncio.gather(*(question.attempt(0) for question in questions))
+    facts, live, out = Facts([], list(attempts), []), [], []
+    for drawn, attempt in zip(shard.live, attempts, strict=True):
+        said = read_posing(attempt, prompt)
+        ruling = _ruling(attempt, said, step.label)
+        facts.verdicts.append(ruling)
+        if isinstance(said, Posing):
+            posed = _problem(drawn, attempt, said, step.label, verifier)
+            facts.problems.append(posed)
+            live.append(posed.id)
+        else:
+            out.append((drawn.draw, ruling.id))
+    return Output(facts, live, out)
+
+
+class Posing(NamedTuple):
+    """What an answer to a posing prompt holds."""
+
+    question: str
+    answer: str | None
+    plan: str | None
+
+
+def read_posing(attempt: Attempt, prompt: Template) -> Posing | str:
+    """The parts of a posing, or in words why there are none."""
+    if attempt.finish == "length":
+        return "cut off at the limit"
+    if attempt.finish == "refused":
+        return "refused by the engine"
+    parts: dict[str, str] = {}
+    for tag in re.findall(r"<(\w+)>", prompt.header.get("replies", "")):
+        found = re.findall(rf"<{tag}>(.*?)</{tag}>", attempt.text, re.DOTALL)
+        if len(found) != 1 or not found[0].strip():
+            return f"{len(found)} parts <{tag}> where one is asked for" if len(found) != 1 else f"an empty <{tag}>"
+        parts[tag] = found[0].strip()
+    return Posing(parts["question"], parts.get("answer"), parts.get("plan"))
+
+
+def _ruling(attempt: Attempt, said: Posing | str, stage: str) -> Verdict:
+    good = isinstance(said, Posing)
+    return verdict(
+        subjects=[attempt.id],
+        stage=stage,
+        draw=attempt.draw,
+        rule=RULE,
+        status="pass" if good else "fail",
+        evidence={} if good else {"reason": said},
+    )
+
+
+def _problem(drawn: Problem, attempt: Attempt, said: Posing, stage: str, verifier: str) -> Problem:
+    name = verifier or ("choice" if OPTIONS.search(said.question) else "math")
+    answer = None if said.answer is None else VERIFIERS[name].final_answer(said.answer) or said.answer
+    return problem(
+        parents=[attempt.id],
+        stage=stage,
+        draw=drawn.draw,
+        kind="posed",
+        question=said.question,
+        answer=answer,
+        verifier=name if answer is not None or verifier else None,
+        domain=drawn.domain,
+        source=attempt.model,
+        details={"plan": said.plan} if said.plan else {},
+    )

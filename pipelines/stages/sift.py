@@ -1,0 +1,70 @@
+"""Sifting: rules say what may stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from filters.rule import Case, Ruling, Same
+from pipelines.records import Facts, Verdict, verdict
+from pipelines.stage import BoundRule, Run, Shard, Step
+from pipelines.store import Output
+
+
+async def sift(shard: Shard, run: Run, step: Step, *, rules: list[BoundRule]) -> Output:
+    """Append what every rule says of every problem and its attempts; a problem stays when all pass it.
+
+    Each problem gets the verdict of every rule, also after one has failed it; the first that does not pass is the
+    reason why it goes. Ordered rules compare with all that stayed before, so they see shards in draw order.
+    """
+    facts, live, out = Facts.none(), [], []
+    same = await run.sameness.table(_pairs(shard, rules))
+    for problem in shard.live:
+        case = shard.case(problem)
+        verdicts = [told for each in rules for told in _verdicts(each, case, same, step)]
+        facts.verdicts.extend(verdicts)
+        against = [told for told in verdicts if told.status != "pass" and told.subjects == (problem.id,)]
+        if against:
+            out.append((problem.draw, against[0].id))
+            continue
+        live.append(problem.id)
+        if step.order:
+            step.order.remember([problem])
+    return Output(facts, live, out)
+
+
+def _pairs(shard: Shard, rules: list[BoundRule]) -> Iterator[tuple[str, str, str]]:
+    """Every comparison of answers that the rules may ask for."""
+    for problem in shard.live:
+        if problem.verifier:
+            case = shard.case(problem)
+            for each in rules:
+                for reference, answer in each.rule.compares(case):
+                    yield problem.verifier, reference, answer
+
+
+def _verdicts(each: BoundRule, case: Case, same: Same, step: Step) -> Iterator[Verdict]:
+    for ruling in _rulings(each, case, same, step):
+        yield to_verdict(ruling, case, each, step.label)
+
+
+def _rulings(each: BoundRule, case: Case, same: Same, step: Step) -> list[Ruling]:
+    if each.rule.kind == "ordered":
+        assert step.order, "a step with ordered rules has an order"
+        return [step.order.memories[each.label].judge(case)]
+    return list(each.rule.run(case, same, **each.parameters))
+
+
+def to_verdict(ruling: Ruling, case: Case, each: BoundRule, stage: str) -> Verdict:
+    """A ruling as a fact; the rule's parameters are part of its context."""
+    reason = {} if ruling.reason is None else {"reason": ruling.reason}
+    return verdict(
+        subjects=ruling.about or [case.problem.id],
+        stage=stage,
+        draw=case.problem.draw,
+        rule=each.label,
+        status=ruling.status,
+        score=ruling.score,
+        value=ruling.value,
+        context={**each.parameters, **ruling.context},
+        evidence={**reason, **ruling.evidence},
+    )

@@ -1,0 +1,65 @@
+"""Views: what consumers load, as queries over the facts.
+
+A view is a SQL query over `problems`, `attempts` and `verdicts`, and the Arrow schema of what it gives. `accepted`
+holds the problems of the version that were accepted, in draw order; `asked` gives the conversation of an attempt
+without its answer. `<think>` is rendered here, from reasoning that is kept apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+from pipelines.views import rl, sft
+
+BATCH_ROWS = 512
+"""Rows in memory at once, while a view is written."""
+
+BASE = """
+create temp view accepted as
+    select p.* from verdicts v join problems p on p.id = v.subjects[1]
+    where v.rule = 'accepted@1' and v.status = 'pass';
+create temp view answered as
+    select a.*, [{'role': t.role, 'content': t.content} for t in a.turns[:-2]] as asked,
+        case when a.turns[-1].reasoning is null then coalesce(a.turns[-1].content, '')
+             else '<think>\n' || a.turns[-1].reasoning || '\n</think>\n\n' || coalesce(a.turns[-1].content, '') end
+        as answer_text
+    from attempts a join accepted p on p.id = a.problem where a.finish = 'stop';
+create temp view rulings as
+    select unnest(subjects) as subject, split_part(rule, '@', 1) as rule, status, score, value, context from verdicts;
+create temp view rates as
+    select subject, score as pass_rate, cast(json_extract(context, '$.n') as bigint) as pass_rate_n
+    from rulings where rule = 'pass_rate';
+"""
+
+
+class View(NamedTuple):
+    """An entry of the table VIEWS. A change of the query raises `version`."""
+
+    query: str
+    schema: Callable[[], pa.Schema]
+    version: int
+
+
+VIEWS: dict[str, View] = {
+    "sft": View(sft.QUERY, sft.schema, version=1),
+    "rl": View(rl.QUERY, rl.schema, version=1),
+}
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Define what the queries share."""
+    connection.execute(BASE)
+
+
+def batches(connection: duckdb.DuckDBPyConnection, view: View) -> Iterator[pa.RecordBatch]:
+    """The rows of a view in its own schema, a few at a time."""
+    import pyarrow as pa
+
+    schema = view.schema()
+    for batch in connection.sql(view.query).to_arrow_reader(BATCH_ROWS):
+        yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
