@@ -53,8 +53,13 @@ def run(
 
             return asyncio.run(mill(recipe, all_changes, name, workers))
         with show.progress(quiet=quiet) as watch:
-            making = dict(changes=all_changes, dataset=name, workers=workers, watch=watch)
-            return asyncio.run(_interruptible(lambda began: make.make(recipe, began=began, **making)))
+            return asyncio.run(
+                _interruptible(
+                    lambda began: make.make(
+                        recipe, changes=all_changes, dataset=name, workers=workers, watch=watch, began=began
+                    )
+                )
+            )
 
     made = _or_one_line(job)
     show.ledger(made)

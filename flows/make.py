@@ -90,7 +90,7 @@ def _release(recipe: Recipe, data: Path, mill: Mill, stop: int, counts: dict[str
 
 
 async def preview(name: str, *, changes: Sequence[str] = (), rows: int = 3) -> tuple[Recipe, Shard]:
-    """Take the first draws through the whole line, for looking at. Replies are journaled, so a run has them for free."""
+    """Take the first draws through the whole line, for looking at. A run then has their replies for free."""
     recipe = prepare(name, changes=changes)
     async with opened(recipe, data_folder()) as run:
         limit = rows if recipe.available is None else min(rows, recipe.available)

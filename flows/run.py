@@ -179,8 +179,13 @@ class Mill:
         return dict(zip(draws, told, strict=True))
 
     def _admit(self) -> None:
-        """Start shards, as many as the window holds and as the acceptance so far lets expect to be needed."""
-        while len(self._under_way) < self._window and self._next < self._wanted_draws():
+        """Start shards, as many as the window holds and as the acceptance so far lets expect to be needed.
+
+        As long as everything is there already it is read one shard at a time, so that a run which has nothing to
+        do begins nothing.
+        """
+        window = self._window if self._run.fresh.is_set() else 1
+        while len(self._under_way) < window and self._next < self._wanted_draws():
             start, stop = self._next, self._shard_end(self._next)
             self._admitted(stop)
             task = asyncio.create_task(self._run_shard(self._recipe, start, stop, self._run))
@@ -210,9 +215,15 @@ class Mill:
         return min(ends)
 
     async def _one_more(self) -> None:
-        """Wait until a shard has finished, or half a second for those who watch."""
-        done, _ = await asyncio.wait(self._under_way, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
+        """Wait until a shard has finished, the window opens, or half a second has passed for those who watch."""
+        waiting: set[asyncio.Task[Any]] = set(self._under_way)
+        opens = None if self._run.fresh.is_set() else asyncio.create_task(self._run.fresh.wait())
+        if opens:
+            waiting.add(opens)
+        done, _ = await asyncio.wait(waiting, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+        if opens:
+            opens.cancel()
+        for task in done & self._under_way.keys():
             start = self._under_way.pop(task)
             self._early[start] = Done.of(task.result())
         self._close_ranks()

@@ -214,7 +214,7 @@ def dataset(name: str, row: str | None) -> None:
 
 
 def story(folder: Path, row: str) -> None:
-    """Everything about one draw: its seeds, its posing, the problem, the attempts, and every verdict with its reason."""
+    """Everything about one draw: seeds, posing, problem, attempts, and every verdict with its reason."""
     from pipelines.store import connect
 
     connection = connect([folder / "facts"])
@@ -246,7 +246,7 @@ def facts_of(connection: duckdb.DuckDBPyConnection, draw: int) -> Mapping[str, l
     found = {}
     for name, kind in (("problems", Problem), ("attempts", Attempt), ("verdicts", Verdict)):
         query = problems if name == "problems" else f"select * from {name} where draw = $1"
-        found[name] = from_table(kind, connection.execute(query, [draw]).to_arrow_table())
+        found[name] = from_table(kind, connection.sql(query, params=[draw]).to_arrow_table())
     return found
 
 

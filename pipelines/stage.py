@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,6 +41,7 @@ class Run:
     seed: int
     client: Client
     sameness: Sameness
+    fresh: asyncio.Event = field(default_factory=asyncio.Event)  # set once anything must be made that is not there
 
 
 @dataclass
@@ -199,6 +200,7 @@ async def run_step(step: Step, shard: Shard, run: Run) -> None:
     folder = output_folder(run.data, digest(closure))
     output = await asyncio.to_thread(read_output, folder)
     if output is None:
+        run.fresh.set()
         output = await step.stage.run(shard, run, step, **step.parameters)
         await asyncio.to_thread(write_output, folder, output, closure=closure)
         shard.take(output, folder)

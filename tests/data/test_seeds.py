@@ -14,7 +14,7 @@ import symtable
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from hashlib import blake2b
 from itertools import combinations, permutations, product
 from math import comb, gcd, isqrt, perm, prod
@@ -49,9 +49,9 @@ def the(found: Iterable[Any]) -> Any:
     return element
 
 
-def only(truths: Iterable[Any]) -> str:
-    """The letter of the one option that is true; an error unless exactly one is."""
-    return the(letter for letter, true in zip(LETTERS, truths, strict=False) if true)
+def only(letters: str, truths: Iterable[Any]) -> str:
+    """The letter of the one option that is true; an error unless exactly one is, among as many as there are."""
+    return the(letter for letter, true in zip(letters, truths, strict=True) if true)
 
 
 ARITHMETIC: dict[str, Any] = {
@@ -59,7 +59,7 @@ ARITHMETIC: dict[str, Any] = {
     for function in (
         *(abs, all, any, bool, dict, divmod, enumerate, int, len, list, max, min, next, pow, range),
         *(reversed, set, sorted, str, sum, tuple, zip),
-        *(Fraction, comb, gcd, isqrt, perm, prod, reduce, combinations, permutations, product, only, the),
+        *(Fraction, comb, gcd, isqrt, perm, prod, reduce, combinations, permutations, product, the),
     )
 }
 FUNCTIONS = "Rational cos diff exp expand integrate interpolate limit log pi rem simplify sin solve sqrt"
@@ -97,7 +97,8 @@ def options(question: str) -> tuple[str, ...]:
 def recomputed(identity: str) -> Any:
     """What the check of a problem evaluates to."""
     problem = BY_ID[identity]
-    names = ARITHMETIC | {"options": options(problem["question"]), "__builtins__": {}}
+    texts = options(problem["question"])
+    names = ARITHMETIC | {"options": texts, "only": partial(only, LETTERS[: len(texts)]), "__builtins__": {}}
     if free_names(problem["check"]) & SYMBOLIC:
         names |= symbolic_names()
     return eval(problem["check"], names)
@@ -164,5 +165,334 @@ def test_check_refuses_a_wrong_answer(problem: Seed):
 
 @each_problem
 def test_check_uses_nothing_but_the_listed_names(problem: Seed):
-    assert free_names(problem["check"]) <= {*ARITHMETIC, *SYMBOLIC, "options"}
+    assert free_names(problem["check"]) <= {*ARITHMETIC, *SYMBOLIC, "options", "only"}
     assert "._" not in problem["check"]
+
+
+# The collections as wholes ------------------------------------------------------------------------------
+
+MATH_KEYS = "id question answer verifier domain topic level answer_type source license check".split()
+TASK_KEYS = "id question category source license".split()
+CATEGORIES = {
+    *("Writing & Storytelling", "Technical & Programming", "Creative & Design", "Data & Analysis"),
+    *("Education & Research", "Communication & Support", "Business & Marketing", "Miscellaneous"),
+}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "prefix", "keys"),
+    [(PROBLEMS, "math", MATH_KEYS), (TASKS, "task", TASK_KEYS)],
+    ids=["math", "instructions"],
+)
+def test_rows_have_one_form(seeds: list[Seed], prefix: str, keys: list[str]):
+    for number, seed in enumerate(seeds, start=1):
+        assert list(seed) == keys
+        assert seed["id"] == f"{prefix}-{number:04}"
+        assert (seed["source"], seed["license"]) == ("thoughtmill-seeds", "CC0-1.0")
+        assert all(type(value) is (int if key == "level" else str) and value for key, value in seed.items())
+        assert seed["question"] == seed["question"].strip()
+
+
+@pytest.mark.parametrize("seeds", [PROBLEMS, TASKS], ids=["math", "instructions"])
+def test_no_two_are_nearly_the_same(seeds: list[Seed]):
+    """ROUGE-L, as F1 over lower-case words, is the normalised Indel similarity of the two word lists."""
+    words = [(seed["id"], re.findall(r"\w+", seed["question"].lower())) for seed in seeds]
+    close = [
+        (one, other)
+        for (one, left), (other, right) in combinations(words, 2)
+        if Indel.normalized_similarity(left, right) > 0.7
+    ]
+    assert close == []
+
+
+@pytest.mark.parametrize(
+    ("seeds", "released", "digest"),
+    [(PROBLEMS, 314, "1196949b62918032"), (TASKS, 216, "3087a39c9c11f05a")],
+    ids=["math", "instructions"],
+)
+def test_released_rows_never_change(seeds: list[Seed], released: int, digest: str):
+    """Facts in people's runs point at these ids: a better wording is a new row at the end of the file."""
+    text = "".join(f"{seed['id']}\t{seed['question']}\n" for seed in seeds[:released])
+    assert blake2b(text.encode(), digest_size=8).hexdigest() == digest
+
+
+def test_problems_are_spread_over_domains_levels_and_types():
+    domains = Counter(problem["domain"] for problem in PROBLEMS)
+    levels = Counter(problem["level"] for problem in PROBLEMS)
+    kinds = Counter(problem["answer_type"] for problem in PROBLEMS)
+    cells = Counter((problem["domain"], problem["level"]) for problem in PROBLEMS)
+    assert len(PROBLEMS) >= 220
+    assert set(domains) == {"mathematics", "science", "logic"} and min(domains.values()) >= 60
+    assert set(levels) == {1, 2, 3} and min(levels.values()) >= 80
+    assert set(kinds) == {"integer", "fraction", "expression", "choice", "yes-no"} and min(kinds.values()) >= 30
+    assert len(cells) == 9 and min(cells.values()) >= 18
+    assert len({problem["topic"] for problem in PROBLEMS}) >= 15
+
+
+def test_every_stretch_is_mixed():
+    """Whoever takes only the first few dozen rows still gets every domain, level and type."""
+    for start in range(0, len(PROBLEMS) - 39, 20):
+        stretch = PROBLEMS[start : start + 40]
+        assert len({problem["domain"] for problem in stretch}) == 3
+        assert len({problem["level"] for problem in stretch}) == 3
+        assert len({problem["answer_type"] for problem in stretch}) == 5
+
+
+def test_guessing_one_letter_or_one_word_does_not_pay():
+    letters = Counter(p["answer"] for p in PROBLEMS if p["answer_type"] == "choice")
+    words = Counter(p["answer"] for p in PROBLEMS if p["answer_type"] == "yes-no")
+    assert max(letters.values()) <= 0.35 * letters.total()
+    assert max(words.values()) <= 0.6 * words.total()
+
+
+def test_instructions_cover_the_eight_categories():
+    counts = Counter(task["category"] for task in TASKS)
+    assert set(counts) == CATEGORIES
+    assert min(counts.values()) >= 26
+
+
+# Single rows --------------------------------------------------------------------------------------------
+
+FORMS = {
+    "integer": r"-?(0|[1-9]\d*)",
+    "fraction": r"-?[1-9]\d*/[1-9]\d*",
+    "expression": r"\S(.*\S)?",
+    "choice": r"[A-E]",
+    "yes-no": r"yes|no",
+}
+
+
+@each_problem
+def test_answer_has_the_form_of_its_type(problem: Seed):
+    answer, kind = problem["answer"], problem["answer_type"]
+    assert re.fullmatch(FORMS[kind], answer)
+    assert problem["verifier"] == ("choice" if kind == "choice" else "math")
+    if kind == "fraction":
+        assert str(Fraction(answer)) == answer, "not in lowest terms"
+
+
+@each_problem
+def test_options_belong_to_choices_only(problem: Seed):
+    """That exactly one option is right is what `only` demands of the check."""
+    texts = options(problem["question"])
+    if problem["answer_type"] != "choice":
+        assert texts == ()
+    else:
+        assert 3 <= len(texts) <= 5
+        assert len(set(texts)) == len(texts)
+        assert problem["answer"] in LETTERS[: len(texts)]
+
+
+def spellings(text: str) -> set[str]:
+    """The numbers of a text, and its formulas without spaces, each as an answer might be written."""
+    plain = re.sub(r"(?<=\d),(?=\d{3})", "", text).replace("−", "-")
+    plain = re.sub(r"\\[dt]?frac\{?(\d+)\}?\{?(\d+)\}?", r"\1/\2", plain)
+    formulas = {re.sub(r"\s", "", formula) for formula in re.findall(r"\$([^$]+)\$", text)}
+    return {*re.findall(r"-?\d+(?:/\d+)", plain), *re.findall(r"(?<![\d.])-?\d+(?![\d.]*\d)", plain), *formulas}
+
+
+@each_problem
+def test_question_does_not_give_its_answer_away(problem: Seed):
+    question, kind = problem["question"], problem["answer_type"]
+    assert not re.search(r"\banswer(:| is)|solution is", question, re.IGNORECASE)
+    if kind == "yes-no":
+        assert question.endswith("Answer yes or no.")
+    elif kind != "choice":
+        assert problem["answer"].replace(" ", "") not in spellings(question)
+
+
+# A second opinion on the hardest ------------------------------------------------------------------------
+
+
+def moves_to_turn(cups: int, at_once: int) -> int:
+    """Breadth-first search over the sets of upright cups."""
+    hands = [sum(1 << cup for cup in hand) for hand in combinations(range(cups), at_once)]
+    reached, frontier, moves = {0}, {0}, 0
+    while (1 << cups) - 1 not in reached:
+        frontier = {state ^ hand for state in frontier for hand in hands} - reached
+        reached |= frontier
+        moves += 1
+    return moves
+
+
+def time_to_cross(minutes: tuple[int, ...]) -> int:
+    """Shortest way through the states (who is still on this side, where the lamp is), by relaxation."""
+
+    @cache
+    def far(here: frozenset[int]) -> int:
+        pairs = [(here - {a, b}, max(a, b)) for a, b in combinations(sorted(here), 2)]
+        return min(cost + back(rest) for rest, cost in pairs)
+
+    @cache
+    def back(here: frozenset[int]) -> int:
+        returning = set(minutes) - here
+        return min(walker + far(here | {walker}) for walker in returning) if here else 0
+
+    return far(frozenset(minutes))
+
+
+@cache
+def mover_wins(row: str) -> bool:
+    """Play out every line of the game in which one coin, or two touching ones, leave the row."""
+    takes = [(i, i + width) for width in (1, 2) for i in range(len(row) - width + 1)]
+    after = {row[:i] + "." * (j - i) + row[j:] for i, j in takes if "." not in row[i:j]}
+    return any(not mover_wins(rest) for rest in after)
+
+
+@cache
+def last_taker_wins(heap: int, *takes: int) -> bool:
+    return any(not last_taker_wins(heap - take, *takes) for take in takes if take <= heap)
+
+
+def dark_sets(size: int) -> int:
+    """Chase the lamps: the first row decides every next one, and the row below the last must stay empty."""
+
+    def below(row: int, above: int) -> int:
+        return (row ^ row << 1 ^ row >> 1 ^ above) & ((1 << size) - 1)
+
+    def overflow(first: int) -> int:
+        return reduce(lambda rows, _: (rows[1], below(rows[1], rows[0])), range(size), (0, first))[1]
+
+    return sum(overflow(first) == 0 for first in range(1 << size))
+
+
+def block_length(denominator: int) -> int:
+    """Long division: the length of the cycle of remainders."""
+    remainders, rest = [], 10 % denominator
+    while rest not in remainders:
+        remainders.append(rest)
+        rest = rest * 10 % denominator
+    return len(remainders) - remainders.index(rest)
+
+
+def routes(width: int, height: int, blocked: tuple[int, int]) -> int:
+    """Add up the numbers of ways from the left and from below, corner by corner."""
+    ways = {(0, 0): 1}
+    for x, y in product(range(width + 1), range(height + 1)):
+        ways.setdefault((x, y), ways.get((x - 1, y), 0) + ways.get((x, y - 1), 0))
+        ways[blocked] = 0
+    return ways[width, height]
+
+
+def payments(amount: int, coins: tuple[int, ...]) -> int:
+    """The coefficient in the product of the geometric series, one coin after the other."""
+    ways = [1] + [0] * amount
+    for coin in coins:
+        for total in range(coin, amount + 1):
+            ways[total] += ways[total - coin]
+    return ways[amount]
+
+
+def multiplied(*polynomials: tuple[int, ...]) -> list[int]:
+    """The coefficients of a product, constant term first."""
+
+    def times(left: list[int], right: tuple[int, ...]) -> list[int]:
+        terms = list(product(enumerate(left), enumerate(right)))
+        return [sum(a * b for (i, a), (j, b) in terms if i + j == k) for k in range(len(left) + len(right) - 1)]
+
+    return reduce(times, polynomials, [1])
+
+
+def derangements(letters: int) -> int:
+    return reduce(lambda d, k: (d[1], (k - 1) * (d[0] + d[1])), range(2, letters + 1), (1, 0))[1]
+
+
+def balanced_sum() -> int:
+    """Count the atoms of 2 KMnO4 + 16 HCl = 2 KCl + 2 MnCl2 + 8 H2O + 5 Cl2, which share no divisor."""
+    left = Counter({"K": 2, "Mn": 2, "O": 8, "H": 16, "Cl": 16})
+    right = Counter({"K": 2, "Mn": 2, "O": 8, "H": 16, "Cl": 2 + 2 * 2 + 5 * 2})
+    assert left == right and gcd(2, 16, 2, 2, 8, 5) == 1
+    return 2 + 16 + 2 + 2 + 8 + 5
+
+
+def stopping_chance() -> Fraction:
+    """From the balance at each stone, h(k+1) = (3 h(k) - h(k-1)) / 2, scaled so that the far bank has 1."""
+    heights = reduce(lambda h, _: (h[1], (3 * h[1] - h[0]) / 2), range(3), (Fraction(0), Fraction(1)))
+    return 1 / heights[1]
+
+
+def polygon_area(*corners: tuple[int, int]) -> Fraction:
+    edges = zip(corners, corners[1:] + corners[:1], strict=True)
+    return Fraction(abs(sum(a * d - b * c for (a, b), (c, d) in edges)), 2)
+
+
+ANOTHER_ROUTE: dict[str, Callable[[], Any]] = {
+    # arithmetic and algebra
+    "math-0250": lambda: 60 / (Fraction(2, 3) - Fraction(1, 4)),  # equate the two heights
+    "math-0170": lambda: 30 / (1 - Fraction(24, 60)),  # her feet do the rest of the way
+    "math-0150": lambda: 80 * Fraction(24, 240),  # alligation: 2.4 points up against 24 down
+    "math-0012": lambda: reduce(lambda p, _: (p[1], 7 * p[1] - 4 * p[0]), range(4), (2, 7))[0],
+    "math-0243": lambda: 12**3 - 3 * 12 * 41 + 3 * 42,  # Newton's identity
+    "math-0190": lambda: 1 - comb(5, 1) * Fraction(1, 2) + comb(5, 2) * Fraction(1, 3),
+    "math-0088": lambda: 30 * 31 * 32 // 3,
+    "math-0208": lambda: (1 - Fraction(1, 41)) / 2,
+    "math-0283": lambda: (7 * 2**7 + 2 * (-1) ** 7) // 6,  # closed form over the roots 2 and -1
+    "math-0123": lambda: (18 - 2 * (3 + 2)) * 60 // 2,  # a cellar of 18 parts
+    # number theory
+    "math-0006": lambda: 2000 - 666 - 400 - 285 + 133 + 95 + 57 - 19,  # inclusion and exclusion
+    "math-0044": lambda: (4 + 1) * (2 + 1),  # (x - 12)(y - 12) = 144, one way for each divisor
+    "math-0137": lambda: (6 // 2 + 1) * (4 // 2 + 1) * (2 // 2 + 1),
+    "math-0052": lambda: comb(3 + 2, 2) * comb(2 + 2, 2) * comb(1 + 2, 2),  # each prime for itself
+    "math-0073": lambda: 9 * 14 - 9 - 14,  # Sylvester
+    "math-0106": lambda: min(2**17, 2**8 * 3, 2**5 * 3**2, 2**2 * 3**2 * 5),
+    "math-0284": lambda: block_length(41),
+    "math-0108": lambda: 19**95 % 97,  # Fermat
+    "math-0276": lambda: next(n for n in range(1, 200) if str(prod(range(1, n + 1))).endswith("0" * 20)),
+    "math-0192": lambda: 23 * 89 != 2047,
+    "math-0022": lambda: (3 * 63 * 2 + 4 * 45 * 5 + 1 * 35 * 8) % 315,  # Chinese remainder theorem
+    "math-0161": lambda: len([*range(2, 201, 7), *range(4, 201, 7)]),
+    "math-0068": lambda: 7**2 * (7**4 % 100) ** 55 % 100,
+    "math-0205": lambda: 2023 != 7 * 17**2,  # the prime 7 = 4 + 3 to an odd power forbids it
+    # combinatorics
+    "math-0064": lambda: comb(5, 2) * comb(6, 2) + comb(5, 3) * 6 + comb(5, 4),
+    "math-0313": lambda: routes(5, 4, (2, 2)),
+    "math-0210": lambda: 5 * derangements(4),
+    "math-0230": lambda: reduce(lambda f, _: (f[1], f[0] + f[1]), range(8), (1, 2))[0],
+    "math-0083": lambda: reduce(lambda t, _: (t[1], t[1] + 2 * t[0]), range(7), (1, 1))[0],
+    "math-0031": lambda: perm(3) * 2**4,  # three couples beside the first, each in two ways
+    "math-0244": lambda: 3**6 - 3 * 2**6 + 3,
+    "math-0201": lambda: comb(7 + 4, 4),  # seven stars, four bars
+    "math-0153": lambda: comb(12 - 1, 4 - 1),
+    "math-0198": lambda: multiplied((1, 1), (1, 1), (1, 1), (1, 1), (1, -2), (1, -2), (1, -2))[5],
+    "math-0174": lambda: payments(60, (5, 10, 20)),
+    "math-0080": lambda: 3**5,  # each element: in both, in B only, in neither
+    "math-0292": lambda: (3**6 - 2 * 2**6 + 1) // 2,
+    # geometry
+    "math-0038": lambda: 54 - (12 + 9 + gcd(12, 9)) // 2 + 1,  # Pick
+    "math-0188": lambda: Fraction(isqrt((7 * 8) ** 2 + 33**2), 8),  # centre (7, 33/8) over the side 14
+    "math-0199": lambda: Fraction(max(cut * (180 - 2 * cut) ** 2 for cut in range(1, 90)), 1000),
+    "math-0156": lambda: polygon_area((0, 0), (15, 0), (60, 45), (60, 60), (45, 60), (0, 15)) / 60**2,
+    # probability
+    "math-0194": lambda: Fraction(98, 98 + 597),  # of 20,000 people, 100 carriers, 19,900 others
+    "math-0039": lambda: sum((-1) ** (j + 1) * comb(4, j) * Fraction(4, j) for j in range(1, 5)),
+    "math-0059": stopping_chance,
+    "math-0076": lambda: Fraction(9, 25) / (1 - Fraction(12, 25)),  # a series over returns to deuce
+    "math-0262": lambda: prod(Fraction(8 - k, 8) for k in range(5)),
+    "math-0018": lambda: Fraction(comb(4, 3), comb(6, 3)),  # three of the gaps around the roses
+    "math-0107": lambda: 3 * Fraction(1, 4) * Fraction(3, 4) ** 2,
+    # science
+    "math-0094": balanced_sum,
+    "math-0224": lambda: Fraction(189 * 100 + 567 * 20, 189 + 567),  # a mean weighted by heat capacity
+    "math-0124": lambda: Fraction(3 * 1, 3 + 1) * 4**2 / 2,  # the reduced mass carries the loss
+    # logic
+    "math-0085": lambda: -(-12 // 3),  # a truth-teller accounts for three people at most
+    "math-0242": lambda: moves_to_turn(7, 3),
+    "math-0152": lambda: time_to_cross((1, 3, 6, 9)),
+    "math-0072": lambda: mover_wins("o" * 10),
+    "math-0105": lambda: sum(not last_taker_wins(heap, 1, 3, 4) for heap in range(1, 51)),
+    "math-0147": lambda: the(t for t in range(1, 7) if not last_taker_wins(45 - t, 1, 2, 3, 4, 5, 6)),
+    "math-0049": lambda: sum(2 * k * k <= 60 for k in range(1, 61)),  # twice a square is on
+    "math-0271": lambda: dark_sets(4),
+    "math-0209": lambda: 3 - 1,  # peel off the pair 0 and 4, then the pair 1 and 3
+    "math-0087": lambda: only(
+        "ABCD",  # a meeting changes every difference by 0 or 3
+        ((b - a) % 3 == (c - b) % 3 == 2 for a, b, c in ((30, 14, 1), (15, 15, 15), (12, 16, 17), (15, 13, 17))),
+    ),
+    "math-0309": lambda: 3 * 11 - 14 - (2 * 11 - (3 * 11 - 14 - 3)),
+}
+
+
+@pytest.mark.parametrize("identity", ANOTHER_ROUTE)
+def test_another_route_leads_to_the_same_answer(identity: str):
+    problem = BY_ID[identity]
+    assert agrees(problem["answer_type"], problem["answer"], ANOTHER_ROUTE[identity]())

@@ -118,7 +118,7 @@ def test_bad_limits_are_refused() -> None:
         say("Hello", max_tokens=0)
     with pytest.raises(ValueError, match="slip is a probability"):
         Faults(slip=1.5)
-    with pytest.raises(ValueError, match="add up to 1.3"):
+    with pytest.raises(ValueError, match=r"add up to 1\.3"):
         replace(NONE, wrong_author=0.6, leak=0.7)
 
 

@@ -9,6 +9,9 @@ def phrase_list(text: str) -> list[str]:
     return text.split("|")
 
 
+LONG_WORD = re.compile(r"[a-z]{5,}")
+
+
 class Category(NamedTuple):
     """`hints` are word stems of its seeds; `requests` have a slot for the subject; `subjects` fill it."""
 
@@ -106,7 +109,19 @@ CATEGORIES: tuple[Category, ...] = (
 
 
 def category_of(*texts: str) -> Category | None:
-    """The category whose hints occur most often in the texts; `None` when none occurs."""
+    """The category that the texts remind of most: a hint counts twice, a word of its table once.
+
+    `None` when nothing is found.
+    """
     text = " ".join(texts).lower()
-    hits = [sum(bool(re.search(rf"\b{re.escape(hint)}", text)) for hint in c.hints) for c in CATEGORIES]
-    return CATEGORIES[hits.index(max(hits))] if max(hits) else None
+    there = set(LONG_WORD.findall(text))
+    scores = [
+        2 * sum(bool(re.search(rf"\b{re.escape(hint)}", text)) for hint in c.hints) + len(there & vocabulary(c))
+        for c in CATEGORIES
+    ]
+    return CATEGORIES[scores.index(max(scores))] if max(scores) else None
+
+
+def vocabulary(category: Category) -> set[str]:
+    """The longer words of a category's requests and subjects."""
+    return set(LONG_WORD.findall(" ".join((*category.requests, *category.subjects)).lower()))
