@@ -60,14 +60,12 @@ def bare(load: Load, *, url: str, seeds: Path) -> list[str]:
 
 
 def pipeline(load: Load, *, url: str, seeds: Path) -> list[str]:
-    """The command of the whole pipeline: draw, expand, verify, vote, views."""
+    """The command of the whole pipeline: requests, journal, facts, vote, ledger, dataset."""
     settings = {
-        "draw.seeds": seeds,
+        "bring.rows": seeds,
         "models.teacher": f"openai:test@{url}",
+        "models.teacher.in_flight": load.in_flight,
         "expand.n": load.samples,
-        "target.accepted": load.questions * load.samples,
-        "target.candidates": load.questions,
-        "concurrency": load.in_flight,
     }
     options = [part for name, value in settings.items() for part in ("--set", f"{name}={value}")]
     return [sys.executable, "-m", "flows.cli", "run", "benchmarks/vote.toml", *options]

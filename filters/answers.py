@@ -17,6 +17,8 @@ from filters.rule import Case, Ruling, Same, failed, passed, unsure
 from filters.verifiers import verifier
 from pipelines.records import Attempt, Problem
 
+QUOTED = 200  # characters of an answer that go into the evidence; a value is never cut
+
 LEFT_OUT = {
     "length": "cut off at the limit",
     "refused": "refused by the engine",
@@ -81,7 +83,7 @@ def _match(problem: Problem, attempt: Attempt, same: Same) -> Ruling:
     equal = answer == problem.answer or same(problem.verifier, problem.answer, answer)
     if equal:
         return passed(value=answer, context=context)
-    evidence = {"reference": problem.answer}
+    evidence = {"reference": problem.answer[:QUOTED]}
     if equal is None:
         return unsure("cannot be compared with the reference", value=answer, context=context, evidence=evidence)
     return failed("wrong answer", value=answer, context=context, evidence=evidence)

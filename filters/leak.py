@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from filters.rule import Case, Ruling, Same, failed, passed, unsure
+from pipelines.records import Problem
 
 MAX_STATEMENTS = 8  # that are compared with the author's answer
 
@@ -30,9 +31,7 @@ _LABELS = {
         rf"\b(?:answer|ans|solution|answer key)\s?[:=]\s?{_VALUE}|\\f?box(?:ed)?\s?\{{[^}}]|^####",
         re.IGNORECASE | re.MULTILINE,
     ),
-    "gives a solution": re.compile(
-        r"^\W{0,4}(?:worked |full )?solution\W{0,3}[:\n]", re.IGNORECASE | re.MULTILINE
-    ),
+    "gives a solution": re.compile(r"^\W{0,4}(?:worked |full )?solution\W{0,3}[:\n]", re.IGNORECASE | re.MULTILINE),
     "gives a hint": re.compile(r"\bhint\W{0,3}:|[(\[]hint\b", re.IGNORECASE),
     "marks a choice as right": re.compile(r"[✓✔✅]|[(\[](?:correct|right)(?: answer| choice)?[)\]]", re.IGNORECASE),
 }
@@ -44,13 +43,19 @@ _ANNOUNCED = re.compile(
     rf"(?: (?:simply|exactly|just|therefore|clearly|indeed|of course))?,? ?:? ?({_VALUE})",
     re.IGNORECASE,
 )
-_EQUATED = re.compile(rf"=\s?({_VALUE})\s?(?:\?|$)", re.IGNORECASE)
+_EXPECTED = re.compile(
+    rf"\b(?:(?:it|this|that) (?:all )?comes to|(?:you|we) (?:should|will|would|must) (?:get|find|obtain)) ({_VALUE})",
+    re.IGNORECASE,
+)
+_REMARK = re.compile(rf"\([A-Z][^()\n]{{0,60}} ({_VALUE})[.!]?\)\s*$", re.IGNORECASE)
+_EQUATED = re.compile(rf"=\s?({_VALUE})[\s$]{{0,2}}(?:\?|$)", re.IGNORECASE)
 # Numbers only, after a word or at the start: where an unknown stands, as in "2x - 3 = 3?", the 3 is no answer.
 _SIGNS = r"+\-\u2212*/\xd7\xf7\xb7^"
 _ARITHMETIC = re.compile(
     rf"(?:^|[^\W\d_]{{2}}\s|[:,$]\s?)(?=[^=]*[{_SIGNS}\\])\(?\d(?:[\d\s{_SIGNS}().,]|\\(?:times|cdot|div)\b)*$"
 )
-_AFTERWARDS = re.compile(rf"[\s(\[]*({_VALUE})(?:\s*[.,;:!)\]]|\s*$)", re.IGNORECASE)
+# A number or a letter must be all that follows the question: "? (A) 12 (B) 15" are its options.
+_AFTERWARDS = re.compile(rf"[\s(\[]*({_WORD}|(?:{_FORMULA}|{_NUMBER}|{_LETTER})(?=[\s.!)\]]*$))", re.IGNORECASE)
 
 
 def no_leak(case: Case, same: Same) -> list[Ruling]:
@@ -59,7 +64,7 @@ def no_leak(case: Case, same: Same) -> list[Ruling]:
     for reason, label in _LABELS.items():
         if found := label.search(problem.question):
             return [failed(reason, evidence={"found": found[0][:80]})]
-    stated = _statements(problem.question)
+    stated = _statements(problem)
     if not stated:
         return [passed()]
     if not problem.answer or problem.verifier is None:
@@ -73,21 +78,30 @@ def no_leak(case: Case, same: Same) -> list[Ruling]:
 
 
 def no_leak_compares(case: Case) -> Iterable[tuple[str, str]]:
+    """The author's answer with each value that the question states."""
     answer = case.problem.answer
     if not answer or case.problem.verifier is None:
         return []
-    return [(answer, value) for value in _statements(case.problem.question) if value != answer]
+    return [(answer, value) for value in _statements(case.problem) if value != answer]
 
 
-def _statements(question: str) -> list[str]:
-    """The distinct values that a question states as an answer, in their order."""
-    stated = dict.fromkeys(value.strip() for value in _stated(question))
+def _statements(problem: Problem) -> list[str]:
+    """The distinct values of the answer's kind that a question states as an answer, in their order."""
+    stated = dict.fromkeys(value.strip() for value in _stated(problem.question))
+    if problem.answer:
+        # In "is 6 * 7 = 42?", answered by yes, nothing is stated.
+        stated = {value: None for value in stated if _is_word(value) == _is_word(problem.answer)}
     return list(stated)[:MAX_STATEMENTS]
 
 
+def _is_word(value: str) -> bool:
+    return value.strip().lower() in ("yes", "no", "true", "false")
+
+
 def _stated(question: str) -> Iterator[str]:
-    for found in _ANNOUNCED.finditer(question):
-        yield found[1]
+    for pattern in (_ANNOUNCED, _EXPECTED, _REMARK):
+        for found in pattern.finditer(question):
+            yield found[1]
     for found in _EQUATED.finditer(question):
         if _ARITHMETIC.search(question[max(0, found.start() - 40) : found.start()]):
             yield found[1]

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import chain, combinations
 from typing import Any, NamedTuple
 
-from filters.answers import final_answer
+from filters.answers import QUOTED, final_answer
 from filters.rule import Case, Ruling, Same, passed, unsure
 
 MAX_COMPARED = 48  # distinct spellings, the most frequent first: 1,128 pairs; the others count as not comparable
+SHOWN = 16  # classes in the evidence
 
 Equal = Callable[[str, str], bool | None]
 
@@ -93,7 +94,7 @@ def answer_consistency(case: Case, same: Same, *, at_least: float = 0.0) -> list
     if not author:
         return [unsure("no author's answer", context=context)]
     if not votes:
-        return [unsure("no answers", context=context, evidence={"author": author})]
+        return [unsure("no answers", context=context)]
     election = elect(votes, _equal(case, votes, same))
     share = election.votes / votes.total()
     context["votes"] = election.votes
@@ -117,7 +118,8 @@ def answer_consistency_compares(case: Case) -> Iterable[tuple[str, str]]:
     votes, author = _votes(case), case.problem.answer
     if not author:
         return []
-    return chain(((author, answer) for answer in votes if answer != author), _pairs(votes))
+    with_author = ((author, answer) for answer in votes if answer != author)
+    return dict.fromkeys(chain(with_author, _pairs(votes)))
 
 
 def self_consistency(case: Case, same: Same, *, at_least: float = 0.5) -> list[Ruling]:
@@ -186,4 +188,5 @@ def _context(case: Case, votes: Counter[str]) -> dict[str, Any]:
 
 
 def _evidence(election: Election, author: str | None) -> dict[str, Any]:
-    return {"classes": election.classes[:MAX_COMPARED], "author": author}
+    classes = [[answer[:QUOTED], count] for answer, count in election.classes[:SHOWN]]
+    return {"classes": classes} if author is None else {"classes": classes, "author": author[:QUOTED]}

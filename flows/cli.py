@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -48,6 +49,7 @@ def run(
     all_changes = [*changes, *_bindings(models)]
 
     def job() -> Any:
+        _collect_rarely()
         if os.environ.get("PREFECT_API_URL"):  # a server is set: its UI shows the run
             from flows.mill import mill
 
@@ -112,6 +114,12 @@ def show(dataset: str, row: str | None) -> None:
 
 def _bindings(models: tuple[str, ...]) -> list[str]:
     return [f"models.{binding}" for binding in models]
+
+
+def _collect_rarely() -> None:
+    """Facts hold no cycles, and a run makes very many of them: looking for cycles would cost a fifth of its time."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
 
 
 async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:

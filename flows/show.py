@@ -227,13 +227,13 @@ def _draw(connection: duckdb.DuckDBPyConnection, row: str) -> int:
         found = connection.execute(
             "select draw from verdicts where rule = 'accepted@1' and status = 'pass' order by draw limit 1 offset ?",
             [int(row)],
-        ).fetchone()
+        ).fetchall()
     else:
         queries = " union all ".join(f"select draw, id from {name}" for name in ("problems", "attempts", "verdicts"))
-        found = connection.execute(f"select draw from ({queries}) where id = ?", [row]).fetchone()
-    if found is None or found[0] is None:
+        found = connection.execute(f"select draw from ({queries}) where id = ?", [row]).fetchall()
+    if not found or found[0][0] is None:
         raise NotThere(f"no accepted row and no fact of a draw is called {row!r}")
-    return found[0]
+    return found[0][0]
 
 
 def facts_of(connection: duckdb.DuckDBPyConnection, draw: int) -> Mapping[str, list[Any]]:

@@ -24,9 +24,14 @@ def render(
         _loading(rows),
         _outcomes(ledger),
         _models(models),
-        f"Method: {recipe['paper']}. " * ("paper" in recipe) + "`recipe.toml` makes the same version again.",
+        _method(recipe),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _method(recipe: Mapping[str, Any]) -> str:
+    paper = f"Method: {recipe['paper']}. " if "paper" in recipe else ""
+    return f"{paper}`recipe.toml` makes the same version again."
 
 
 def _loading(rows: Mapping[str, int]) -> str:

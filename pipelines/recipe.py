@@ -129,6 +129,9 @@ def assign(value: dict[str, Any], place: str, new: Any) -> None:
         inner = inner.setdefault(key, {})
         if not isinstance(inner, dict):
             raise BadRecipe(f"{place!r}: {key!r} is {inner!r} and holds nothing")
+    if rest[:-1] == ["models"] and isinstance(new, str) and isinstance(inner.get(rest[-1]), dict):
+        # Another engine for a role: it is asked as the recipe says, but has settings of its own.
+        new = {"use": new, "sampling": inner[rest[-1]].get("sampling", {})}
     inner[rest[-1]] = new
 
 

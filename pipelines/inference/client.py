@@ -43,7 +43,7 @@ class Client:
         Raises Stopping, Misconfigured or Outage.
         """
         key, request = asking.request(seed=seed, sample=sample, draw=draw, n=n)
-        entry = self._journal.find(key, request.sampling.max_tokens)
+        entry = self._journal.find(key, request.sampling["max_tokens"])
         if entry is None:
             entry = await self._once(key, request)
         else:
@@ -60,7 +60,7 @@ class Client:
 
     async def _once(self, key: bytes, request: Request) -> Entry:
         """Ask, unless the same is being asked already."""
-        mark = (key, request.sampling.max_tokens)
+        mark = (key, request.sampling["max_tokens"])
         if mark in self._asked:
             return await asyncio.shield(self._asked[mark])
         answer = self._asked[mark] = asyncio.get_running_loop().create_future()
@@ -106,7 +106,7 @@ def to_entry(key: bytes, request: Request, reply: dict[str, Any]) -> Entry:
     """A reply as it is journaled."""
     cut = any(finish(choice) == "length" for choice in reply.get("choices", ()))
     tokens = (reply.get("usage") or {}).get("completion_tokens")
-    return Entry(key, request.sampling.max_tokens, cut, -1 if tokens is None else tokens, orjson.dumps(reply))
+    return Entry(key, request.sampling["max_tokens"], cut, -1 if tokens is None else tokens, orjson.dumps(reply))
 
 
 class Place(NamedTuple):

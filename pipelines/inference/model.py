@@ -95,7 +95,7 @@ class Request(NamedTuple):
 
     model: Model
     messages: Sequence[Message]
-    sampling: Sampling
+    sampling: Mapping[str, Any]  # the parameters that are given, with `max_tokens`
     seed: int  # 0 to 2**31 - 1
     sample: int
     n: int = 1
@@ -110,7 +110,7 @@ class Asking(NamedTuple):
     """A model with sampling parameters and a conversation, digested once for all its samples."""
 
     model: Model
-    sampling: Sampling
+    sampling: dict[str, Any]
     messages: list[Message]
     base: Any  # a hash over all but max_tokens, to be copied for each sample
 
@@ -123,12 +123,13 @@ class Asking(NamedTuple):
 
 def asking(model: Model, sampling: Sampling, messages: Sequence[Message]) -> Asking:
     conversation = model.conversation(messages)
-    counted = {name: value for name, value in sampling.given().items() if name != "max_tokens"}
+    given = sampling.given()
+    counted = {name: value for name, value in given.items() if name != "max_tokens"}
     text = to_json([model.identity(), counted, conversation])
-    return Asking(model, sampling, conversation, hashlib.blake2b(text.encode(), digest_size=16))
+    return Asking(model, given, conversation, hashlib.blake2b(text.encode(), digest_size=16))
 
 
 def seed_of(*parts: str | int) -> int:
     """A sampling seed from a run's seed, a problem's id and a sample index: never `seed + i`."""
-    text = "\x1f".join(str(part) for part in parts)
+    text = "\x1f".join(map(str, parts))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "big") >> 1

@@ -18,6 +18,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from pipelines.inference.engine import Misconfigured, Outage, Refused
 from pipelines.inference.model import Model, Request
@@ -54,6 +55,7 @@ class OpenAI:
         self._model = model
         self._settings = {**SETTINGS, **model.settings}
         self._url = (model.url or OPENAI).rstrip("/")
+        self._address = URL(f"{self._url}/chat/completions")
         self._headers = {"Content-Type": "application/json", **_authorization(model, self._url)}
         self._session: aiohttp.ClientSession | None = None
         self._answered = 0
@@ -82,7 +84,7 @@ class OpenAI:
 
     def body(self, request: Request) -> dict[str, Any]:
         """The request's JSON, as the server gets it."""
-        sampling = request.sampling.given()
+        sampling = dict(request.sampling)
         body: dict[str, Any] = {"model": self._model.name, "messages": request.messages}
         body[self._settings["limit_field"]] = sampling.pop("max_tokens")
         if self._settings["send_seed"]:
@@ -104,9 +106,9 @@ class OpenAI:
     async def _post(self, body: bytes) -> bytes:
         """The body of a reply whose status is 200. Raises Again, Refused or Misconfigured for any other."""
         if self._session is None:
-            self._session = _session(self._model.timeout)
+            self._session = _session(self._model.timeout, self._headers)
         try:
-            async with self._session.post(f"{self._url}/chat/completions", data=body, headers=self._headers) as reply:
+            async with self._session.post(self._address, data=body) as reply:
                 content = await reply.read()
         except TimeoutError as error:
             raise Again(f"no reply within {self._model.timeout:g} s", by_row=True) from error
@@ -182,8 +184,9 @@ class Again(Exception):
         self.reached = reached
 
 
-def _session(timeout: float) -> aiohttp.ClientSession:
+def _session(timeout: float, headers: Mapping[str, str]) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
+        headers=headers,
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=timeout),

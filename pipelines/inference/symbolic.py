@@ -21,8 +21,8 @@ class Builtin:
             reply(
                 request.messages,
                 seed=request.seed + i,
-                temperature=1.0 if request.sampling.temperature is None else request.sampling.temperature,
-                max_tokens=request.sampling.max_tokens,
+                temperature=request.sampling.get("temperature", 1.0),
+                max_tokens=request.sampling["max_tokens"],
                 faults=self._faults,
             )
             for i in range(request.n)

@@ -22,6 +22,10 @@ class Asker:
     model: Model
     sampling: Sampling
 
+    def __post_init__(self) -> None:
+        self.prompt_name = str(self.prompt)
+        self.sampling_text = to_json(self.sampling.given())
+
     def question(self, problem: Problem, **values: str) -> Question:
         """A problem in the words of the prompt."""
         return Question(self, problem, values)
@@ -62,8 +66,8 @@ class Question:
             role=asker.model.role,
             model=asker.model.name,
             revision=asker.model.revision,
-            prompt=str(asker.prompt),
-            sampling=to_json(asker.sampling.given()),
+            prompt=asker.prompt_name,
+            sampling=asker.sampling_text,
             seed=seed,
             request=key.hex(),
             turns=(*self._asked, answer.turn),

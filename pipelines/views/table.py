@@ -16,21 +16,27 @@ if TYPE_CHECKING:
 
 from pipelines.views import rl, sft
 
-BATCH_ROWS = 512
-"""Rows in memory at once, while a view is written."""
+BATCH_DRAWS = 512
+"""How many draws a query looks at: memory stays the same however large a version is."""
 
 BASE = """
+set variable first = 0; set variable stop = 0;
+create temp view here_problems as
+    select * from problems where draw >= getvariable('first') and draw < getvariable('stop');
+create temp view here_attempts as
+    select * from attempts where draw >= getvariable('first') and draw < getvariable('stop');
+create temp view rulings as
+    select unnest(subjects) as subject, split_part(rule, '@', 1) as rule, status, score, value, context
+    from verdicts where draw >= getvariable('first') and draw < getvariable('stop');
 create temp view accepted as
-    select p.* from verdicts v join problems p on p.id = v.subjects[1]
-    where v.rule = 'accepted@1' and v.status = 'pass';
+    select p.* from rulings v join here_problems p on p.id = v.subject
+    where v.rule = 'accepted' and v.status = 'pass';
 create temp view answered as
     select a.*, [{'role': t.role, 'content': t.content} for t in a.turns[:-2]] as asked,
         case when a.turns[-1].reasoning is null then coalesce(a.turns[-1].content, '')
              else '<think>\n' || a.turns[-1].reasoning || '\n</think>\n\n' || coalesce(a.turns[-1].content, '') end
         as answer_text
-    from attempts a join accepted p on p.id = a.problem where a.finish = 'stop';
-create temp view rulings as
-    select unnest(subjects) as subject, split_part(rule, '@', 1) as rule, status, score, value, context from verdicts;
+    from here_attempts a join accepted p on p.id = a.problem where a.finish = 'stop';
 create temp view rates as
     select subject, score as pass_rate, cast(json_extract(context, '$.n') as bigint) as pass_rate_n
     from rulings where rule = 'pass_rate';
@@ -57,9 +63,9 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def batches(connection: duckdb.DuckDBPyConnection, view: View) -> Iterator[pa.RecordBatch]:
-    """The rows of a view in its own schema, a few at a time."""
-    import pyarrow as pa
-
-    schema = view.schema()
-    for batch in connection.sql(view.query).to_arrow_reader(BATCH_ROWS):
-        yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
+    """The rows of a view in its own schema, in draw order, from some draws at a time."""
+    found = connection.execute("select coalesce(max(draw), -1) from problems").fetchone()
+    assert found, "an aggregate has one row"
+    for first in range(0, found[0] + 1, BATCH_DRAWS):
+        connection.execute(f"set variable first = {first}; set variable stop = {first + BATCH_DRAWS}")
+        yield from connection.sql(view.query).to_arrow_table().cast(view.schema()).to_batches()

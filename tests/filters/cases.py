@@ -41,7 +41,9 @@ def answered(of: Problem, text: str, sample: int = 0, finish: Finish = "stop", m
     )
 
 
-def solved(answers: Sequence[str | None], *, author: str | None = None, verifier: str | None = "math", cut: int = 0) -> Case:
+def solved(
+    answers: Sequence[str | None], *, author: str | None = None, verifier: str | None = "math", cut: int = 0
+) -> Case:
     """A case whose attempts box these answers (None: no answer), and of which `cut` more were cut off."""
     of = task(answer=author, verifier=verifier)
     texts = ["I do not know." if answer is None else rf"So \boxed{{{answer}}}." for answer in answers]
@@ -99,4 +101,4 @@ def rule_on(name: str, case: Case, **parameters: Any) -> Ruling:
 
 def rows(path: str) -> list[dict[str, Any]]:
     """The rows of one of the public files."""
-    return [json.loads(line) for line in (DATA / path).read_text(encoding="utf-8").splitlines()]
+    return [json.loads(line) for line in (DATA / path).read_bytes().splitlines()]

@@ -14,7 +14,7 @@ class Faults:
 
     wrong_author: float = 0.13
     """A posed problem comes with a plausible wrong answer."""
-    slip: float = 0.021
+    slip: float = 0.018
     """One step of a solution is miscalculated, and the mistake is carried on."""
     malformed: float = 0.04
     """The reply does not have the form that was asked for (tags, one question, one box)."""

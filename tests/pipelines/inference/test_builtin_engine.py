@@ -1,4 +1,4 @@
-"""The engine as its callers see it: messages in, text out, with faults at their rates, caught by the obvious checks."""
+"""The engine as its callers see it: messages in, text out; faults come at their rates and are caught."""
 
 import re
 import subprocess
@@ -10,6 +10,8 @@ from functools import cache
 from random import Random
 
 import pytest
+from rapidfuzz import process
+from rapidfuzz.distance import Indel
 
 import prompts.template as template
 from pipelines.inference.builtin import NONE, Faults, Reply, reply, truth
@@ -161,7 +163,8 @@ def test_a_cut_reply_goes_on_where_it_stopped() -> None:
 def test_a_strangers_steps_are_taken_over_with_their_mistakes() -> None:
     prompt = rendered(
         "solve/boxed",
-        question="Tom has 50 marbles. He buys 7 more marbles. He loses 4 marbles. How many marbles does Tom have now?",
+        question="Tom has 50 marbles. He buys 7 more marbles. He loses 4 marbles. How many marbles does Tom "
+        "have now?",
     )
     wrong = "Let me see.\nStep 1: 50 + 7 = 58."
     right = "Let me see.\nStep 1: 50 + 7 = 57."
@@ -278,6 +281,27 @@ def test_a_vote_of_eight_makes_right_answers_of_mostly_right_ones() -> None:
     assert sum(right) / len(formed) < 0.85
     assert sum(kept) / len(kept) > 0.97
     assert len(kept) / asked >= 0.55
+
+
+def near(questions: list[str]) -> float:
+    """The share of questions whose ROUGE-L to a seed or an earlier question is above 0.7."""
+    codes: dict[str, int] = {}
+    encoded = [
+        "".join(chr(0x100 + codes.setdefault(w, len(codes))) for w in re.findall(r"\w+", text.lower()))
+        for text in [*SEEDS, *questions]
+    ]
+    hits = [
+        process.extractOne(encoded[i], encoded[:i], scorer=Indel.normalized_similarity, score_cutoff=0.7)
+        for i in range(len(SEEDS), len(encoded))
+    ]
+    return sum(hit is not None for hit in hits) / len(questions)
+
+
+def test_few_problems_are_near_another_and_mostly_by_the_fault_for_it() -> None:
+    clean = [well_formed(pose(i, NONE))[0] for i in range(1000)]
+    share, without = near([q for q, _ in candidates(1060)]), near(clean)
+    assert share < 0.15
+    assert without < share / 2
 
 
 def test_a_call_takes_about_a_millisecond() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Literal, NamedTuple
 
-from . import logic, numbers, words
+from . import amounts, logic, measures, numbers
 from .surface import Posed
 
 Domain = Literal["word problems", "number theory and combinatorics", "elementary logic"]
@@ -37,31 +37,31 @@ def _logic(name: str, about: str, hints: str, pose: Callable[[Random, int], Pose
 
 
 FAMILIES: tuple[Family, ...] = (
-    _word("ledger", "things that come and go", "gives|loses|buys|more|left|eats|sold|away|remain", words.ledger),
+    _word("ledger", "things that come and go", "gives|loses|buys|more|left|eats|sold|away|remain", amounts.ledger),
     _word(
         "comparison",
         "who has how much more than whom",
         "as many|more than|fewer|altogether|times as",
-        words.comparison,
+        amounts.comparison,
     ),
     _word(
         "shop",
         "a bill with prices and change",
         "price|cost|pay|change|euro|dollar|$|discount|shop",
-        words.shop,
+        measures.shop,
     ),
-    _word("trip", "speed, time and distance", "km|mile|speed|hour|drive|train|distance|cycl", words.trip),
-    _word("work", "a job shared by several workers", "together|job|pipe|fill|tank|alone|paint", words.work),
-    _word("ages", "ages now and later", "years old|as old|age |ages|older|younger", words.ages),
+    _word("trip", "speed, time and distance", "km|mile|speed|hour|drive|train|distance|cycl", measures.trip),
+    _word("work", "a job shared by several workers", "together|job|pipe|fill|tank|alone|paint", measures.work),
+    _word("ages", "ages now and later", "years old|as old|age |ages|older|younger", amounts.ages),
     _word(
         "mixture",
         "solutions of different strength",
         "%|solution|mix|litre|liter|acid|salt|concentration",
-        words.mixture,
+        measures.mixture,
     ),
-    _word("ratio", "a sum shared in a ratio", "ratio|share|divided among|split", words.ratio),
-    _word("percent", "changes by percentages", "%|percent|per cent|increase|decrease|interest", words.percent),
-    _word("packing", "rows, pieces and boxes", "row|box|each|pack|full|dozen|crate", words.packing),
+    _word("ratio", "a sum shared in a ratio", "ratio|share|divided among|split", amounts.ratio),
+    _word("percent", "changes by percentages", "%|percent|per cent|increase|decrease|interest", measures.percent),
+    _word("packing", "rows, pieces and boxes", "row|box|each|pack|full|dozen|crate", amounts.packing),
     _number("power", "remainders of powers", "remainder|power|divided by|modulo|last digit|^", numbers.power),
     _number("divisors", "counting divisors", "divisor|factor|divides", numbers.divisors),
     _number(

@@ -6,7 +6,7 @@ from itertools import count
 from math import comb, factorial, gcd, lcm, prod
 from random import Random
 
-from .surface import Posed, listed, number, people, scene, sentence, spin, told, word_list
+from .surface import Posed, listed, number, people, scene, spin, told, word_list
 
 Quantity = Callable[[Random, int], tuple[str, int]]
 
@@ -18,81 +18,105 @@ def framed(quantity: Quantity, steps: int, rng: Random) -> Posed:
     for _ in range(max(1, steps - rng.choice((2, 3)))):
         words, value = operation(rng, value)
         operations.append(words)
-    links = spin(rng, "[then|next|afterwards|after that]")
-    chain = [
-        operations[0],
-        *(f"{spin(rng, '[then|next|afterwards|after that|]')} {o}" for o in operations[1:]),
-    ]
-    who, goal = people(rng, 1)[0], spin(rng, "[a safe|a diary|a bicycle lock|a locker|an old chest|a tablet]")
-    tale = rng.choice(
-        [
-            [
-                spin(rng, f"[find|compute|determine|work out] {phrase}"),
-                *chain,
-                spin(rng, "[what is the result?|which number do you get?|what is the final number?]"),
-            ],
-            [
-                f"the code of {goal} comes about like this: take {phrase}",
-                f"{links} " + ", ".join(operations),
-                spin(rng, "[what is the code?|which code opens it?]"),
-            ],
-            [
-                spin(rng, f"let {rng.choice('KMNPQ')} be {phrase}"),
-                *chain,
-                spin(rng, "[what do you end up with?|state the final value.]"),
-            ],
-            [
-                spin(rng, f"{who} [starts from|begins with] {phrase}"),
-                *(f"{who} is told: {o}" for o in operations),
-                spin(rng, f"[with which number does {who} end?|what should {who} write down at last?]"),
-            ],
-            [
-                f"in a quiz one has to know {phrase}",
-                *chain,
-                spin(rng, "[give the number at the end.|what is the score?]"),
-            ],
-        ]
-    )
+    tale = rng.choice(FRAMES)(rng, phrase, operations)
     return Posed(told(scene(rng), *tale), str(value), len(operations) + 2)
 
 
+def linked(rng: Random, operations: list[str]) -> list[str]:
+    """The operations as sentences, most of them with a word of sequence in front."""
+    rest = [f"{spin(rng, '[then|next|afterwards|after that|]')} {o}" for o in operations[1:]]
+    return [operations[0], *rest]
+
+
+def as_exercise(rng: Random, phrase: str, operations: list[str]) -> list[str]:
+    ask = spin(rng, "[what is the result?|which number do you get?|what is the final number?]")
+    return [spin(rng, f"[find|compute|determine|work out|calculate] {phrase}"), *linked(rng, operations), ask]
+
+
+def as_code(rng: Random, phrase: str, operations: list[str]) -> list[str]:
+    goal = spin(rng, "[a safe|a diary|a bicycle lock|a locker|an old chest|a tablet|a garage]")
+    begin = spin(
+        rng,
+        f"the code of {goal} [comes about|is made] like this: take {phrase}",
+        f"whoever wants to open {goal} has to work with its code: take {phrase}",
+    )
+    middle = f"{spin(rng, '[then|next|afterwards|after that]')} {', '.join(operations)}"
+    return [begin, middle, spin(rng, "[what is the code?|which code opens it?|give the code.]")]
+
+
+def as_letter(rng: Random, phrase: str, operations: list[str]) -> list[str]:
+    begin = spin(rng, f"let {rng.choice('KMNPQ')} be {phrase}")
+    return [begin, *linked(rng, operations), spin(rng, "[what do you end up with?|state the final value.]")]
+
+
+def as_game(rng: Random, phrase: str, operations: list[str]) -> list[str]:
+    who = people(rng, 1)[0]
+    told_to = [f"{who} is told: {o}" for o in operations]
+    ask = spin(rng, f"[with which number does {who} end?|what should {who} write down at last?]")
+    return [spin(rng, f"{who} [starts from|begins with] {phrase}"), *told_to, ask]
+
+
+def as_quiz(rng: Random, phrase: str, operations: list[str]) -> list[str]:
+    begin = spin(rng, f"in a quiz one has to know {phrase}", f"a card of the quiz says: write down {phrase}")
+    return [begin, *linked(rng, operations), spin(rng, "[give the number at the end.|what is the score?]")]
+
+
+def as_single_question(rng: Random, phrase: str, operations: list[str]) -> list[str]:
+    chain = ", ".join(operations[:-1]) + (" and finally " if operations[1:] else "") + operations[-1]
+    return [spin(rng, f"[which number|what] do you get if you take {phrase}, [then|next|afterwards] {chain}?")]
+
+
+FRAMES = (as_exercise, as_code, as_letter, as_game, as_quiz, as_single_question)
+
+
 def operation(rng: Random, value: int) -> tuple[str, int]:
-    """One operation on an integer, in words, and its outcome."""
-    kind = rng.choice(["add", "add", "subtract", "multiply", "remainder", "digits"])
-    n = rng.randint(2, 40)
-    if kind == "multiply" and value < 2000:
-        k = rng.randint(2, 9)
-        return spin(
-            rng,
-            f"multiply [it|the result|that] by {number(rng, k)}",
-            *({2: ("double [it|the result]",), 3: ("triple [it|the outcome]",)}.get(k, ())),
-        ), value * k
-    if kind == "remainder" and value > 100:
-        m = rng.randint(7, 97)
-        return spin(
-            rng,
-            f"take the remainder [of the result|of this|] on division by {m}",
-            f"reduce the result modulo {m}",
-        ), value % m
-    if kind == "digits" and value > 50:
-        return spin(
-            rng,
-            "take the sum of [its digits|the digits of the result]",
-            "add up [its digits|the digits of the result]",
-        ), sum(map(int, str(value)))
-    if kind == "subtract" and value > n:
-        return spin(
-            rng,
-            f"subtract {number(rng, n)} [from it|from the result|]",
-            f"take away {number(rng, n)}",
-            f"lower [it|the result] by {number(rng, n)}",
-        ), value - n
+    """One operation on an integer that suits its size, in words, and its outcome."""
+    n, k, m = rng.randint(2, 40), rng.randint(2, 9), rng.randint(7, 97)
+    suited = [(added, n, value + n)] * 2
+    if value > n:
+        suited.append((subtracted, n, value - n))
+    if value < 2000:
+        suited.append((multiplied, k, value * k))
+    if value > 100:
+        suited.append((reduced, m, value % m))
+    if value > 50:
+        suited.append((digits_added, 0, sum(map(int, str(value)))))
+    say, operand, outcome = rng.choice(suited)
+    return say(rng, operand), outcome
+
+
+def added(rng: Random, n: int) -> str:
+    words = number(rng, n)
+    return spin(rng, f"add {words} [to it|to the result|]", f"[raise|increase|enlarge] [it|the result] by {words}")
+
+
+def subtracted(rng: Random, n: int) -> str:
+    words = number(rng, n)
     return spin(
         rng,
-        f"add {number(rng, n)} [to it|to the result|]",
-        f"raise [it|the result] by {number(rng, n)}",
-        f"increase [it|that] by {number(rng, n)}",
-    ), value + n
+        f"subtract {words} [from it|from the result|]",
+        f"take away {words}",
+        f"[lower|decrease|diminish] [it|the result] by {words}",
+    )
+
+
+def multiplied(rng: Random, n: int) -> str:
+    if n <= 3 and rng.random() < 0.6:
+        return spin(rng, f"{'double' if n == 2 else 'triple'} [it|the result|the outcome]")
+    return f"multiply {spin(rng, '[it|the result|that]')} by {number(rng, n)}"
+
+
+def reduced(rng: Random, n: int) -> str:
+    return spin(
+        rng,
+        f"take the remainder [of the result|of this|] on division by {n}",
+        f"reduce the result modulo {n}",
+    )
+
+
+def digits_added(rng: Random, n: int) -> str:
+    del n  # the digits are the value's own
+    return spin(rng, "[take the sum of|add up] [its digits|the digits of the result]")
 
 
 def power(rng: Random, steps: int) -> tuple[str, int]:
@@ -272,50 +296,49 @@ def primes(rng: Random, steps: int) -> tuple[str, int]:
     ), len(inside)
 
 
+COLOURS = word_list("red blue green white black yellow purple orange")
+
+
 def urn(rng: Random, steps: int) -> Posed:
     """Balls drawn without replacement: the chance that all have the same or one given colour."""
-    colours = rng.sample(
-        ("red", "blue", "green", "white", "black", "yellow", "purple", "orange"), 2 if steps < 4 else 3
-    )
+    colours = rng.sample(COLOURS, 2 if steps < 4 else 3)
     counts, drawn = [rng.randint(3, 12) for _ in colours], 2 if steps < 6 else 3
-    total, what = sum(counts), spin(rng, "[balls|marbles|tokens|beads|counters|chips]")
-    holder, who = spin(rng, "[urn|bag|jar|box|sack|hat]"), people(rng, 1)[0]
+    what, who = spin(rng, "[balls|marbles|tokens|beads|counters|chips]"), people(rng, 1)[0]
     content = listed([f"{number(rng, n)} {c} {what}" for n, c in zip(counts, colours, strict=True)])
-    tale = [
-        spin(
-            rng,
-            f"[an|the|this] {holder} [holds|contains] {content}",
-            f"{who} [puts|drops] {content} into an empty {holder}",
-            f"in the {holder} there are {content}",
-        ),
-        spin(
-            rng,
-            f"{who} draws {number(rng, drawn)} of them at random without putting any back",
-            f"without replacement, {number(rng, drawn)} {what} are [drawn|taken] at random",
-            f"{number(rng, drawn)} {what} are [taken out|picked] blindly, one after another, and none is returned",
-        ),
-    ]
+    tale = [urn_filled(rng, who, content), urn_drawn(rng, who, number(rng, drawn), what)]
     if rng.random() < 0.5:
-        ask, good = (
-            spin(
-                rng,
-                "what is the probability that all of them [have|are of] the same colour?",
-                "how likely is it that they [share one colour|all have the same colour]?",
-            ),
-            sum(comb(n, drawn) for n in counts),
+        good = sum(comb(n, drawn) for n in counts)
+        ask = spin(
+            rng,
+            "what is the probability that all of them [have|are of] the same colour?",
+            "how likely is it that they [share one colour|all have the same colour]?",
         )
     else:
-        ask, good = (
-            spin(
-                rng,
-                f"what is the probability that all of them are {colours[0]}?",
-                f"how likely is it that only {colours[0]} {what} are drawn?",
-            ),
-            comb(counts[0], drawn),
+        good = comb(counts[0], drawn)
+        ask = spin(
+            rng,
+            f"what is the probability that all of them are {colours[0]}?",
+            f"how likely is it that only {colours[0]} {what} are drawn?",
         )
     note = spin(rng, "give a fraction in lowest terms.", "[answer|reply] with an exact fraction.", "")
-    return Posed(
-        told(scene(rng), *map(sentence, tale), ask, note),
-        str(Fraction(good, comb(total, drawn))),
-        drawn + len(colours),
+    chance = Fraction(good, comb(sum(counts), drawn))
+    return Posed(told(scene(rng), *tale, ask, note), str(chance), drawn + len(colours))
+
+
+def urn_filled(rng: Random, who: str, content: str) -> str:
+    holder = spin(rng, "[bag|jar|box|sack|hat|basket]")
+    return spin(
+        rng,
+        f"[a|the|this] {holder} [holds|contains] {content}",
+        f"{who} [puts|drops] {content} into an empty {holder}",
+        f"in the {holder} there are {content}",
+    )
+
+
+def urn_drawn(rng: Random, who: str, drawn: str, what: str) -> str:
+    return spin(
+        rng,
+        f"{who} draws {drawn} of them at random without putting any back",
+        f"without replacement, {drawn} {what} are [drawn|taken] at random",
+        f"{drawn} {what} are [taken out|picked] blindly, one after another, and none is returned",
     )

@@ -78,7 +78,7 @@ def listed(items: Sequence[str]) -> str:
 
 def sentence(text: str) -> str:
     """Collapse spaces, capitalise, and end with a full stop unless it ends with a mark already."""
-    text = re.sub(r"\s+", " ", text).replace(" ,", ",").replace(" .", ".").strip()
+    text = re.sub(r"\s+", " ", text).replace(" ,", ",").replace(" .", ".").replace(" ?", "?").strip()
     return text[0].upper() + text[1:] + ("" if text[-1] in ".?!:" else ".")
 
 

@@ -6,11 +6,12 @@ readers read differently, is left alone. So a boxed answer is wrong only by a sl
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 from random import Random
 from typing import NamedTuple
 
-from . import logic, numbers, words
+from . import amounts, logic, measures, numbers
 from .text import VAGUE, options, plain, without_gift
 from .text import numbers as numbers_in
 from .work import Reading, Work
@@ -18,16 +19,16 @@ from .work import Reading, Work
 Reader = Callable[[str, dict[str, str]], Reading | None]
 
 READERS: tuple[Reader, ...] = (
-    words.ledger,
-    words.comparison,
-    words.shop,
-    words.trip,
-    words.work,
-    words.ages,
-    words.mixture,
-    words.ratio,
-    words.percent,
-    words.packing,
+    amounts.ledger,
+    amounts.comparison,
+    measures.shop,
+    measures.trip,
+    measures.work,
+    amounts.ages,
+    measures.mixture,
+    amounts.ratio,
+    measures.percent,
+    amounts.packing,
     numbers.quantity,
     numbers.urn,
     logic.ordering,
@@ -47,12 +48,13 @@ class Solution(NamedTuple):
     answer: str | None
 
 
-def readings(question: str) -> list[Reading]:
+@lru_cache(maxsize=512)  # a problem is mostly solved several times in a row
+def readings(question: str) -> tuple[Reading, ...]:
     """What each reader understood, of those who used every number of the question exactly once."""
     text, lettered = options(plain(question))
     there = sorted(numbers_in(text))
     found = (reader(text, lettered) for reader in READERS)
-    return [reading for reading in found if reading is not None and sorted(reading.used) == there]
+    return tuple(reading for reading in found if reading is not None and sorted(reading.used) == there)
 
 
 def truth(question: str) -> str | None:

@@ -419,7 +419,7 @@ def turns(text: str, options: Options) -> Reading | None:
         len(start) != 1
         or not made
         or said != len(made)
-        or re.search(r"counter|anti|half|quarter|twice|degrees|again|not|n't|instead", body)
+        or re.search(r"counter|anti|half|quarter|twice|degrees|again|\bnot\b|n't\b|instead", body)
     ):
         return None
     return Reading([], lambda w: _faced(w, start[0], made, options))

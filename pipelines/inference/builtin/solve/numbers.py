@@ -223,13 +223,8 @@ def paths(m: Match) -> Found:
 
 
 def congruences(m: Match) -> Found:
-    text = m[0]
-    if "remainder" not in text or not re.search(r"\bremainders?\b", text):
-        return None
-    pairs = [(int(r), int(n)) for r, n in re.findall(r"(\d+)[^\d]*?(?:division by|divided by|modulo|by) (\d+)", text)]
-    if not pairs:
-        pairs = [(int(r), int(n)) for n, r in re.findall(r"by (\d+)[^\d]*remainder[^\d]*(\d+)", text)]
-    if not pairs or 2 * len(pairs) != len(ints(text)) or any(r >= n for r, n in pairs):
+    pairs = [(int(r), int(n)) for r, n in re.findall(r"(\d+)[^\d]*(?:by|modulo) (\d+)", m[0])]
+    if any(r >= n for r, n in pairs):
         return None
     period = lcm(*(n for _, n in pairs))
     if period > 200_000 or not any(all(x % n == r for r, n in pairs) for x in range(1, period + 1)):
@@ -292,13 +287,16 @@ SHOWN = (
     r"rises|goes up)[^\d.?!]*\d+(?: (?:each|every) time)?)"
 )
 
+GROUP = r"\d+ (?:out of|of|from)(?: the| a group of)? \d+ [a-z]+"
+LEFT = r"(?:is |of )?\d+ (?:on division by|after division by|(?:when|if)(?: it is)? divided by|modulo) \d+"
+
 QUANTITIES: tuple[tuple[str, Callable[[Match], Found]], ...] = (
     (
-        rf"(?:remainder|remains|left over|is left)[^.?!\d]*{POWER}[^.?!\d]*(?:division by|divided by|"
+        rf"(?:remainder|remains|left over|is left)[^.?!,\d]*{POWER}[^.?!,\d]*(?:division by|divided by|"
         rf"modulo|dividing by) \d+",
         power,
     ),
-    (rf"{POWER}[^.?!\d]*(?:remainder|remains|left over)[^.?!\d]*(?:division by|divided by|modulo) \d+", power),
+    (rf"{POWER}[^.?!,\d]*(?:remainder|remains|left over)[^.?!,\d]*(?:division by|divided by|modulo) \d+", power),
     (
         rf"(?:divid\w+|divide) {POWER} by \d+[^.?!]*remainder|{POWER} modulo \d+|{POWER} is divided "
         rf"by \d+[^.?!\d]*remainder",
@@ -334,7 +332,8 @@ QUANTITIES: tuple[tuple[str, Callable[[Match], Found]], ...] = (
     (rf"\blcm (?:of|\()? ?{LIST}", least_multiple),
     (
         r"(?:number of|count of|how many)[^.?!\d]*(?:from|between) (?P<low>\d+) (?:up to|through|to|"
-        r"and) (?P<high>\d+),?[^.?!\d]*(?P<rule>(?:divisible|multiples?)[^.?!\d]*\d+[^.?!\d]*\d+)",
+        r"and) (?P<high>\d+),?[^.?!\d]*(?P<rule>(?:divisible|multiples?)[^.?!,\d]*\d+,? (?:or|and|"
+        r"nor|but not|and not)(?: \w+){0,3} \d+)",
         count_multiples,
     ),
     (
@@ -345,9 +344,8 @@ QUANTITIES: tuple[tuple[str, Callable[[Match], Found]], ...] = (
         arrangements,
     ),
     (
-        r"(?:ways|teams?|committees?|jury|juries|choose|pick|select)[^.?!\d]*(?P<groups>\d+ (?:out "
-        r"of|of|from)(?: the| a group of)? \d+ [^.?!\d]*(?:\d+ (?:out of|of|from)(?: the| a group "
-        r"of)? \d+ [^.?!\d]*)*)",
+        rf"(?:ways|teams?|committees?|jury|juries|choose|pick|select)[^.?!\d]*(?P<groups>{GROUP}(?:,? "
+        rf"(?:and )?{GROUP})*)",
         choices,
     ),
     (
@@ -380,10 +378,14 @@ QUANTITIES: tuple[tuple[str, Callable[[Match], Found]], ...] = (
     (
         r"(?:shortest|monotone)[^.?!\d]*(?:routes?|paths?|walks?|ways?)[^.?!\d]*(?P<a>\d+) (?:blocks|"
         r"streets|steps|squares|units)?[^.?!\d]*(?:east|west|right|left)[^.?!\d]*(?P<b>\d+) "
-        r"(?:blocks|streets|steps|squares|units)?[^.?!\d]*(?:north|south|up|down)(?:wards?)?",
+        r"(?:blocks|streets|steps|squares|units)?[^.?!,\d]*(?:north|south|up|down)(?:wards?)?",
         paths,
     ),
-    (rf"{LEAST} {WHOLE} (?:that|which|with|whose)[^.?!]*remainder[^.?!]*?\d+[^.?!;:]*\d+(?=$|[.?!;:])", congruences),
+    (
+        rf"{LEAST} {WHOLE} (?:that|which|with|whose)(?: leaves?| gives?| has)?(?: the| a)? "
+        rf"remainders? {LEFT}(?:(?:,| and|, and)(?: leaves| gives)?(?: the| a)?(?: remainder)? {LEFT})*",
+        congruences,
+    ),
     (rf"sum of (?:all |the )*prime(?: numbers|s)[^.?!\d]*{RANGE}", sum_primes),
     (rf"(?:number of|count of|how many)(?: all| the)* prime(?: numbers|s)[^.?!\d]*{RANGE}", count_primes),
     (rf"(?:sum of (?:the|all) digits|digit sum) of {POWER}", plain_power_digits),
@@ -399,7 +401,8 @@ GATE = re.compile(
 def framing(before: str) -> bool:
     """Whether what leads to the quantity, back to the last full stop or colon, does nothing to it."""
     lead = re.split(r"[.?!:;\n]", before)[-1].strip()
-    return all(passing(part.strip()) for part in re.split(r",", lead))
+    lead = re.sub(r"\bif (?:you|one|we) take\b", "", lead)
+    return all(passing(part.strip()) for part in lead.split(","))
 
 
 def quantity(text: str, _options: dict[str, str]) -> Reading | None:

@@ -105,3 +105,13 @@ def options(text: str) -> tuple[str, dict[str, str]]:
 def without_gift(text: str) -> str:
     """The question without a remark that gives its answer away."""
     return GIVEN_AWAY.sub("", text) if REMARK.search(text) else text
+
+
+ASK = re.compile(r"\?|^\s*(?:find|determine|work out|give|compute|calculate|state|what|how)\b", re.I)
+
+
+def asked(text: str) -> tuple[str, str]:
+    """The story and the question, the latter from the first asking sentence on."""
+    parts = sentences(text)
+    at = next((i for i, part in enumerate(parts) if ASK.search(part)), len(parts))
+    return ". ".join(parts[:at]), " ".join(parts[at:])

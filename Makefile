@@ -1,0 +1,74 @@
+# Everything runs in .venv, which `make demo` and `make test` make when it is not there yet.
+# Another interpreter: make test PYTHON=python3.12
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint bench docs constraints clean
+
+# The first of these that is 3.11 to 3.13 and can make environments. Looked for only when one is to be made.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	"$$name" -c $(SUITABLE) 2>/dev/null && { echo "$$name"; break; }; done)
+SUITABLE = 'import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))'
+
+# Paths stay relative and programs are modules, so that the checkout may lie in a folder with spaces in its name.
+RUN = .venv/bin/python -m
+INSTALL = $(RUN) pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+THOUGHTMILL = .venv/bin/thoughtmill
+
+help:
+	@echo 'make demo         make a dataset of 200 problems with 8 attempts each; needs no GPU and no key'
+	@echo 'make test         the everyday tests'
+	@echo 'make test-slow    the tests that take minutes'
+	@echo 'make lint         ruff and pyright'
+	@echo 'make bench        the benchmarks that are over in minutes'
+	@echo 'make docs         write the generated parts of README.md and docs/ anew'
+	@echo 'make constraints  resolve constraints.txt anew'
+	@echo 'make clean        remove the environment and caches, and no data'
+
+demo: .venv/.base
+	@echo '$$ thoughtmill run cot-self-instruct'
+	@$(THOUGHTMILL) run cot-self-instruct
+	@echo
+	@echo 'Next, see why its first row is there:  $(THOUGHTMILL) show cot-self-instruct 0'
+
+test: .venv/.dev
+	$(RUN) pytest -m 'not slow'
+
+test-slow: .venv/.dev
+	$(RUN) pytest -m slow --timeout 1200
+
+lint: .venv/.dev
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) pyright
+
+bench: .venv/.dev
+	$(RUN) benchmarks.throughput cpu rate --rounds 1 --questions 1000
+
+docs: .venv/.dev
+	$(RUN) docs.generate
+
+# Universal, so that one file serves every Python and platform we support. No addresses, and no torch: a resolver
+# without the CPU build at hand takes gigabytes of CUDA.
+constraints: .venv/.dev
+	$(RUN) pip install --quiet --disable-pip-version-check uv
+	$(RUN) uv pip compile --quiet --universal --upgrade --extra dev --no-emit-package torch \
+		--no-emit-index-url --no-header --no-annotate --output-file constraints.txt pyproject.toml
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps: what is installed stays installed until pyproject.toml or constraints.txt change.
+.venv/.base: .venv/.made pyproject.toml constraints.txt
+	$(INSTALL) '.[math]'
+	@touch $@
+
+.venv/.dev: .venv/.made pyproject.toml constraints.txt
+	$(INSTALL) '.[dev]'
+	@touch .venv/.base $@
+
+.venv/.made:
+	@"$(PYTHON)" -c $(SUITABLE) 2>/dev/null || { \
+		echo 'Thoughtmill needs Python 3.11, 3.12 or 3.13 with venv (make PYTHON=/path/to/python)' >&2; exit 2; }
+	"$(PYTHON)" -m venv .venv
+	@touch $@
