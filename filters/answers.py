@@ -29,7 +29,7 @@ LEFT_OUT = {
 
 MAX_REMEMBERED = 16_384  # answers, of at most a thousand characters each
 
-_remembered: dict[tuple[str, str], str | None] = {}
+_remembered: dict[tuple[str, str], str] = {}  # "" where there is none
 
 
 def final_answer(attempt: Attempt, verifier_name: str) -> str | None:
@@ -39,11 +39,14 @@ def final_answer(attempt: Attempt, verifier_name: str) -> str | None:
     its text, so that no long text is kept alive for it.
     """
     key = (verifier_name, attempt.id)
-    if key not in _remembered:
+    answer = _remembered.get(key)
+    if answer is None:
+        found = verifier(verifier_name).final_answer(attempt.text) if attempt.finish == "stop" else None
+        answer = found or ""
         if len(_remembered) >= MAX_REMEMBERED:
             _remembered.clear()
-        _remembered[key] = verifier(verifier_name).final_answer(attempt.text) if attempt.finish == "stop" else None
-    return _remembered[key]
+        _remembered[key] = answer
+    return answer or None
 
 
 def label(verifier_name: str) -> str:

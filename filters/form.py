@@ -49,9 +49,8 @@ def form(case: Case, same: Same, *, at_least_words: int = 4, at_most_words: int 
         return [failed("too few words", evidence={"words": len(tokens)})]
     if len(tokens) > at_most_words:
         return [failed("too many words", evidence={"words": len(tokens)})]
-    for reason, found in _defects(question, tokens):
-        return [failed(reason, evidence={"found": found[:QUOTED]})]
-    return [passed()]
+    defect = next(_defects(question, tokens), None)
+    return [passed() if defect is None else failed(defect[0], evidence={"found": defect[1][:QUOTED]})]
 
 
 def _defects(question: str, tokens: list[str]) -> Iterator[tuple[str, str]]:
@@ -70,15 +69,14 @@ def _defects(question: str, tokens: list[str]) -> Iterator[tuple[str, str]]:
 # --- The author's answer --------------------------------------------------------------------------------------
 
 _TEXT = re.compile(r"\\(?:text[a-z]{0,2}|mathrm|mbox)\s?\{([^{}]*)\}")
+_LONGER_WORD = re.compile(r"[^\W\d_]{2,}")
 _COMMAND = re.compile(r"\\[A-Za-z]+")
 _PROSE = re.compile(
     r"\b(?:is|are|was|were|because|therefore|thus|hence|since|so|which|that|there|this|it|we|you|they|she|he"
     r"|answer|result|final)\b",
     re.IGNORECASE,
 )
-_VAGUE = re.compile(
-    r"\b(?:about|approximately|roughly|around|depends|unknown|undefined value)\b|\\approx|≈|\.\.\.|\\l?dots"
-)
+_VAGUE = re.compile(r"\b(?:about|approximately|roughly|around|depends|unknown)\b|\\approx|≈|\.\.\.|\\l?dots")
 _ALTERNATIVES = re.compile(r"\b(?:or|and)\b|\\(?:pm|mp|lor|land)(?![A-Za-z])|±", re.IGNORECASE)
 _THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 _SPACED_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\\[!,])(?=\d{3})")
@@ -110,11 +108,7 @@ def answer_form(case: Case, same: Same, *, at_most_chars: int = 80) -> list[Ruli
 
 def _not_one_value(answer: str) -> str | None:
     plain = _TEXT.sub(r" \1 ", answer)
-    if (
-        "\n" in answer
-        or _PROSE.search(plain)
-        or len(re.findall(r"[^\W\d_]{2,}", _COMMAND.sub(" ", plain))) > _MANY_WORDS
-    ):
+    if "\n" in answer or _PROSE.search(plain) or len(_LONGER_WORD.findall(_COMMAND.sub(" ", plain))) > _MANY_WORDS:
         return "prose instead of a value"
     if _VAGUE.search(plain):
         return "not an exact value"

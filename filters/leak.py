@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from filters.rule import Case, Ruling, Same, failed, passed, unsure
 from pipelines.records import Problem
@@ -24,36 +25,51 @@ _LETTER = r"(?-i:\([A-J]\)|[A-J](?![\w'\u2019]))"
 _NO_AMOUNT = r"(?!\s?(?:or|to|digits?|decimals?|significant|more|less|times|places|percent of)\b)"
 _VALUE = rf"(?:{_FORMULA}|{_NUMBER}|{_WORD}|{_LETTER}){_NO_AMOUNT}"
 
-# --- Labels: whatever the value is, no question should have one ----------------------------------------------
+
+class Sign(NamedTuple):
+    """Words that give something away. Most questions have none of the cues, which spares them the slower pattern."""
+
+    cues: tuple[str, ...]  # in lower case; one must occur
+    pattern: re.Pattern[str]
+
+
+def _sign(cues: str, pattern: str) -> Sign:
+    return Sign(tuple(cues.split("|")), re.compile(pattern, re.IGNORECASE | re.MULTILINE))
+
+
+# --- Labels: whatever the value is, no question should have one -----------------------------------------------
 
 _LABELS = {
-    "gives an answer": re.compile(
+    "gives an answer": _sign(
+        "ans|solution|box|####",
         rf"\b(?:answer|ans|solution|answer key)\s?[:=]\s?{_VALUE}|\\f?box(?:ed)?\s?\{{[^}}]|^####",
-        re.IGNORECASE | re.MULTILINE,
     ),
-    "gives a solution": re.compile(r"^\W{0,4}(?:worked |full )?solution\W{0,3}[:\n]", re.IGNORECASE | re.MULTILINE),
-    "gives a hint": re.compile(r"\bhint\W{0,3}:|[(\[]hint\b", re.IGNORECASE),
-    "marks a choice as right": re.compile(r"[✓✔✅]|[(\[](?:correct|right)(?: answer| choice)?[)\]]", re.IGNORECASE),
+    "gives a solution": _sign("solution", r"^\W{0,4}(?:worked |full )?solution\W{0,3}[:\n]"),
+    "gives a hint": _sign("hint", r"\bhint\W{0,3}:|[(\[]hint\b"),
+    "marks a choice as right": _sign(
+        "correct|right|✓|✔|✅", r"[✓✔✅]|[(\[](?:correct|right)(?: answer| choice)?[)\]]"
+    ),
 }
 
 # --- Statements: leaks when they state the author's answer ----------------------------------------------------
 
-_ANNOUNCED = re.compile(
-    r"\b(?:answer|solution|result|correct (?:choice|option))(?: \w+){0,3}? (?:is|was|equals|(?:should|must|will) be)"
-    rf"(?: (?:simply|exactly|just|therefore|clearly|indeed|of course))?,? ?:? ?({_VALUE})",
-    re.IGNORECASE,
+_ANNOUNCEMENTS = (
+    _sign(
+        "answer|solution|result|choice|option",
+        r"\b(?:answer|solution|result|correct (?:choice|option))(?: \w+){0,3}? "
+        r"(?:is|was|equals|(?:should|must|will) be)"
+        rf"(?: (?:simply|exactly|just|therefore|clearly|indeed|of course))?,? ?:? ?({_VALUE})",
+    ),
+    _sign("comes to", rf"\b(?:it|this|that) (?:all )?comes to ({_VALUE})"),
+    _sign("get|find|obtain", rf"\b(?:you|we) (?:should|will|would|must) (?:get|find|obtain) ({_VALUE})"),
 )
-_EXPECTED = re.compile(
-    rf"\b(?:(?:it|this|that) (?:all )?comes to|(?:you|we) (?:should|will|would|must) (?:get|find|obtain)) ({_VALUE})",
-    re.IGNORECASE,
-)
-_REMARK = re.compile(rf"\([A-Z][^()\n]{{0,60}} ({_VALUE})[.!]?\)\s*$", re.IGNORECASE)
 _EQUATED = re.compile(rf"=\s?({_VALUE})[\s$]{{0,2}}(?:\?|$)", re.IGNORECASE)
 # Numbers only, after a word or at the start: where an unknown stands, as in "2x - 3 = 3?", the 3 is no answer.
 _SIGNS = r"+\-\u2212*/\xd7\xf7\xb7^"
 _ARITHMETIC = re.compile(
     rf"(?:^|[^\W\d_]{{2}}\s|[:,$]\s?)(?=[^=]*[{_SIGNS}\\])\(?\d(?:[\d\s{_SIGNS}().,]|\\(?:times|cdot|div)\b)*$"
 )
+_REMARK = re.compile(rf"[a-z][^()\n]{{0,60}}(?<! or) ({_NUMBER}|{_WORD}|{_LETTER})[.!]?\)\s*$", re.IGNORECASE)
 # A number or a letter must be all that follows the question: "? (A) 12 (B) 15" are its options.
 _AFTERWARDS = re.compile(rf"[\s(\[]*({_WORD}|(?:{_FORMULA}|{_NUMBER}|{_LETTER})(?=[\s.!)\]]*$))", re.IGNORECASE)
 
@@ -61,8 +77,9 @@ _AFTERWARDS = re.compile(rf"[\s(\[]*({_WORD}|(?:{_FORMULA}|{_NUMBER}|{_LETTER})(
 def no_leak(case: Case, same: Same) -> list[Ruling]:
     """Pass a question that does not give its answer away; unsure where a stated answer cannot be compared."""
     problem = case.problem
+    lowered = problem.question.lower()
     for reason, label in _LABELS.items():
-        if found := label.search(problem.question):
+        if any(cue in lowered for cue in label.cues) and (found := label.pattern.search(problem.question)):
             return [failed(reason, evidence={"found": found[0][:80]})]
     stated = _statements(problem)
     if not stated:
@@ -99,12 +116,16 @@ def _is_word(value: str) -> bool:
 
 
 def _stated(question: str) -> Iterator[str]:
-    for pattern in (_ANNOUNCED, _EXPECTED, _REMARK):
-        for found in pattern.finditer(question):
-            yield found[1]
+    lowered = question.lower()
+    for sign in _ANNOUNCEMENTS:
+        if any(cue in lowered for cue in sign.cues):
+            yield from sign.pattern.findall(question)
     for found in _EQUATED.finditer(question):
         if _ARITHMETIC.search(question[max(0, found.start() - 40) : found.start()]):
             yield found[1]
     _, mark, rest = question.rpartition("?")
     if mark and (found := _AFTERWARDS.match(rest)):
+        yield found[1]
+    _, mark, rest = question.rpartition("(")
+    if mark and (found := _REMARK.match(rest)):
         yield found[1]

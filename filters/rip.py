@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
-from math import floor
+from math import floor, isfinite
 from statistics import fmean
 from typing import Any, NamedTuple
 
@@ -25,8 +25,8 @@ from pipelines.records import Verdict, digest
 def worst_reward(case: Case, same: Same) -> list[Ruling]:
     """Measure a problem by the rewards of its finished attempts, of which it needs two.
 
-    The score is the worst reward; the evidence has all three numbers of RIP (section 3): `worst`, the `length` of
-    that response in characters, and the `gap` between best and worst. Several rewards of one attempt are averaged.
+    The score is the worst reward; the evidence has the three numbers of RIP: `worst`, the `length` of that response
+    in characters, and the `gap` between best and worst. Several rewards of one attempt are averaged.
     """
     scorers = list(dict.fromkeys(map(_scorer, _rewards(case))))
     if len(scorers) > 1:
@@ -46,8 +46,9 @@ def worst_reward(case: Case, same: Same) -> list[Ruling]:
 
 
 def _rewards(case: Case) -> list[Verdict]:
-    """Rewards that could be told."""
-    return [each for each in case.verdicts if each.rule.startswith("reward@") and each.score is not None]
+    """Rewards that could be told; what is not a number orders nothing."""
+    given = (each for each in case.verdicts if each.rule.startswith("reward@"))
+    return [each for each in given if each.score is not None and isfinite(each.score)]
 
 
 def _scorer(reward: Verdict) -> str:
@@ -104,7 +105,7 @@ def rip(
     """Keep the problems whose worst response is good enough among the n of the pool that were measured.
 
     The `reward_quantile` q takes out the floor(q·n) problems with the lowest worst reward; 0.25 by itself is what
-    CoT-Self-Instruct uses with strong solvers (arXiv 2507.23751, section 3.2). `length_quantile` does so with the
+    CoT-Self-Instruct uses with strong solvers (arXiv 2507.23751). `length_quantile` does so with the
     shortest worst responses, and `gap_quantile` keeps all but the floor((1-q)·n) widest gaps. RIP itself does best
     with all three at 0.5. Each looks at the whole pool, whatever the others take out; of equals the later goes.
     """

@@ -86,13 +86,13 @@ def answer_consistency(case: Case, same: Same, *, at_least: float = 0.0) -> list
     """Pass a problem whose author's answer is what the majority of its solvers found.
 
     The score is the majority's share of the votes cast, the value its answer. Attempts without a final answer cast
-    none. `at_least` asks for a share besides. Answer-Consistency of CoT-Self-Instruct (arXiv 2507.23751, section
-    3.2), with an exact comparison in place of equal strings.
+    none. `at_least` asks for a share besides. Answer-Consistency of CoT-Self-Instruct (arXiv 2507.23751),
+    with an exact comparison in place of equal strings.
     """
     votes, author = _votes(case), case.problem.answer
     context = _context(case, votes)
-    if not author:
-        return [unsure("no author's answer", context=context)]
+    if case.problem.verifier is None or not author:
+        return [unsure("no verifier" if author else "no author's answer", context=context)]
     if not votes:
         return [unsure("no answers", context=context)]
     election = elect(votes, _equal(case, votes, same))
@@ -127,12 +127,12 @@ def self_consistency(case: Case, same: Same, *, at_least: float = 0.5) -> list[R
 
     The score is the majority's votes over K, the number of all attempts, so that one which was cut off or found no
     answer agrees with nobody; the value is the majority's answer. Self-consistency of CoT-Self-Instruct (arXiv
-    2507.23751, section 3.2).
+    2507.23751).
     """
     votes = _votes(case)
     context = _context(case, votes)
     if not votes:
-        return [unsure("no answers", context=context)]
+        return [unsure("no verifier" if case.problem.verifier is None else "no answers", context=context)]
     election = elect(votes, _equal(case, votes, same))
     share = election.votes / len(case.attempts)
     context["votes"] = election.votes

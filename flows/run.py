@@ -57,13 +57,16 @@ class Done:
     stop: int
     outputs: list[Path]
     out: dict[int, Verdict]  # draws that were not accepted, each with the verdict that says why
-    live: dict[int, Case]  # the others
+    live: dict[int, str]  # the others, each with the id of its problem
+    cases: dict[int, Case]  # of the live ones, where a selection is to look at them
 
     @classmethod
-    def of(cls, shard: Shard) -> Done:
+    def of(cls, shard: Shard, *, for_selection: bool) -> Done:
         told = {each.id: each for each in shard.facts.verdicts}
-        live = {case.problem.draw or 0: light(case) for case in map(shard.case, shard.live)}
-        return cls(shard.start, shard.stop, shard.outputs, {draw: told[id] for draw, id in shard.out.items()}, live)
+        out = {draw: told[id] for draw, id in shard.out.items()}
+        live = {each.draw or 0: each.id for each in shard.live}
+        cases = {each.draw or 0: light(shard.case(each)) for each in shard.live if for_selection}
+        return cls(shard.start, shard.stop, shard.outputs, out, live, cases)
 
 
 def light(case: Case) -> Case:
@@ -171,11 +174,11 @@ class Mill:
 
     def choose(self, stop: int) -> dict[int, list[Verdict]]:
         """The verdicts of the recipe's selection over the draws before `stop`, by draw."""
-        live = {draw: case for done in self.finished for draw, case in done.live.items() if draw < stop}
         if self._recipe.selection is None:
-            return {draw: [] for draw in live}
-        draws = sorted(live)
-        told = select([live[draw] for draw in draws], self._recipe.selection)
+            return {draw: [] for done in self.finished for draw in done.live if draw < stop}
+        cases = {draw: case for done in self.finished for draw, case in done.cases.items() if draw < stop}
+        draws = sorted(cases)
+        told = select([cases[draw] for draw in draws], self._recipe.selection)
         return dict(zip(draws, told, strict=True))
 
     def _admit(self) -> None:
@@ -225,9 +228,12 @@ class Mill:
             opens.cancel()
         for task in done & self._under_way.keys():
             start = self._under_way.pop(task)
-            self._early[start] = Done.of(task.result())
+            self._early[start] = self._done(task.result())
         self._close_ranks()
         self._tell()
+
+    def _done(self, shard: Shard) -> Done:
+        return Done.of(shard, for_selection=self._recipe.selection is not None)
 
     def _close_ranks(self) -> None:
         while self._made in self._early:
@@ -245,7 +251,7 @@ class Mill:
             for task in done:
                 start = self._under_way.pop(task)
                 if task.exception() is None:
-                    self._early[start] = Done.of(task.result())
+                    self._early[start] = self._done(task.result())
                 elif not isinstance(task.exception(), Stopping):
                     log.warning("draws from %d on were not finished: %s", start, task.exception())
             self._close_ranks()
@@ -277,7 +283,7 @@ def accepted_verdicts(mill: Mill, stop: int) -> Iterator[tuple[Done, list[Verdic
                     continue
                 told = chosen[draw]
                 against = next((each for each in told if each.status != "pass"), None)
-                closing += [*told, _outcome(draw, (done.live[draw].problem.id,), against)]
+                closing += [*told, _outcome(draw, (done.live[draw],), against)]
             yield done, closing
 
 

@@ -14,11 +14,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import itertools
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from pipelines.segment import Entry, FrameCache, Segment
-from pipelines.store import disk_full
+from pipelines.store import DiskFull, disk_full
 
 SEGMENT_ENTRIES = 1 << 16
 """Then a new segment begins, since the keys of an unfinished one are held in memory."""
@@ -52,7 +54,7 @@ class Journal:
     async def add(self, entry: Entry) -> Entry:
         """Make a reply durable, together with all others that wait. Returns what from now on is the reply.
 
-        That is `entry`, unless another run has journaled a reply to the same request first.
+        That is `entry`, unless a reply to the same request has been journaled first, in this run or another.
         Raises DiskFull, or the OSError of a disk that refuses.
         """
         durable = asyncio.get_running_loop().create_future()
@@ -78,6 +80,8 @@ class Journal:
                 batch, self._waiting = self._waiting, []
                 try:
                     entries = await loop.run_in_executor(None, self._commit, [entry for entry, _ in batch])
+                except DiskFull as error:
+                    _refuse(batch, error)
                 except OSError as error:
                     _refuse(batch, disk_full(error, self._folder))
                 else:
@@ -86,17 +90,21 @@ class Journal:
             self._committing = None
 
     def _commit(self, entries: list[Entry]) -> list[Entry]:
+        new: dict[bytes, list[Entry]] = defaultdict(list)
         with self._locked():
             self._read_others()
-            known = [self._added_by_others(entry) for entry in entries]
-            new = [entry for entry, there in zip(entries, known, strict=True) if there is None]
-            if new:
-                self._writable().append(new)
-        return [there or entry for entry, there in zip(entries, known, strict=True)]
+            kept = [self._first(entry, new[entry.key]) for entry in entries]
+            if any(new.values()):
+                self._writable().append(itertools.chain.from_iterable(new.values()))
+        return kept
 
-    def _added_by_others(self, entry: Entry) -> Entry | None:
-        growing = (segment for segment in self._segments.values() if segment.grows and segment is not self._own)
-        return self.find(entry.key, entry.limit) if any(s.offsets(entry.key) for s in growing) else None
+    def _first(self, entry: Entry, new: list[Entry]) -> Entry:
+        """The reply that is there already, or is about to be; else `entry`, which is `new` then."""
+        waiting = (each for each in new if each.serves(entry.limit))
+        first = self.find(entry.key, entry.limit) or next(waiting, entry)
+        if first is entry:
+            new.append(entry)
+        return first
 
     def _writable(self) -> Segment:
         if self._own is None or len(self._own) >= SEGMENT_ENTRIES:

@@ -84,7 +84,8 @@ class Segment:
 
     def offsets(self, key: bytes) -> Sequence[int]:
         """Where the frames start that may hold replies to `key`."""
-        return self._offsets.get(key, ()) if self._index is None else self._index.offsets(key)
+        offsets, index = self._offsets, self._index  # in this order: `finish` may be at work in another thread
+        return offsets.get(key, ()) if index is None else index.offsets(key)
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Append entries and sync them. After an error nothing of them is there."""
@@ -252,20 +253,20 @@ class FrameCache:
 class Index:
     """Sorted key prefixes and the offsets of their frames, mapped into memory: 16 bytes a reply, on disk.
 
-    Layout: size of the log and number of keys as two 64-bit words, then the prefixes, then the offsets.
+    Layout, in 64-bit words: size of the log, number of keys, checksum of what follows; the prefixes; the offsets.
     """
 
     def __init__(self, words: memoryview) -> None:
         self._count = words[1]
-        self._prefixes = words[2 : 2 + self._count]
-        self._frames = words[2 + self._count :]
+        self._prefixes = words[3 : 3 + self._count]
+        self._frames = words[3 + self._count :]
 
     @staticmethod
     def write(path: Path, offsets: dict[bytes, tuple[int, ...]], *, of_size: int) -> None:
         pairs = sorted((prefix(key), offset) for key, places in offsets.items() for offset in places)
-        words = array("Q", [of_size, len(pairs)])
-        words.extend(key for key, _ in pairs)
+        words = array("Q", [key for key, _ in pairs])
         words.extend(offset for _, offset in pairs)
+        words = array("Q", [of_size, len(pairs), zlib.crc32(words)]) + words
         replace(path, words.tobytes())
 
     @classmethod
@@ -276,9 +277,8 @@ class Index:
                 words = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)).cast("Q")
         except (FileNotFoundError, ValueError, TypeError):  # absent; empty; not a whole number of words
             return None
-        if len(words) < 2 or words[0] != of_size or len(words) != 2 + 2 * words[1]:
-            return None
-        return cls(words)
+        whole = len(words) >= 3 and len(words) == 3 + 2 * words[1] and words[2] == zlib.crc32(words[3:])
+        return cls(words) if whole and words[0] == of_size else None
 
     def offsets(self, key: bytes) -> list[int]:
         wanted = prefix(key)

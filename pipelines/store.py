@@ -71,6 +71,7 @@ def write_output(folder: Path, output: Output, *, closure: Mapping[str, Any]) ->
             replace(folder / f"{name}.parquet", content)
             files[name] = {"rows": len(facts), **checksum(content)}
     manifest = {"files": files, "live": output.live, "out": output.out, "closure": closure}
+    manifest["digest"] = digest(manifest)
     replace(folder / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS))
 
 
@@ -78,6 +79,8 @@ def read_output(folder: Path) -> Output | None:
     """The output in `folder`; None when it is absent, incomplete or damaged."""
     try:
         manifest = orjson.loads((folder / "manifest.json").read_bytes())
+        if manifest.pop("digest", None) != digest(manifest):
+            raise Damaged(folder / "manifest.json")
         facts = Facts.none()
         for (name, kind), into in zip(KINDS.items(), facts, strict=True):
             if told := manifest["files"].get(name):

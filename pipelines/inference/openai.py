@@ -12,6 +12,7 @@ import asyncio
 import email.utils
 import os
 import random
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -45,6 +46,7 @@ STRIKES = 3  # refusals before anything was answered, after which it is the set-
 ROW_TRIES = 10  # of one request that breaks the server, or takes forever, while others are answered
 
 ROW_ERRORS = {400, 413, 422}
+OF_THE_ROW = re.compile(rb"context.?length|too long|content.?(?:filter|policy)", re.IGNORECASE)
 SETUP_ERRORS = {401, 403, 404, 405}
 
 
@@ -60,7 +62,7 @@ class OpenAI:
         self._session: aiohttp.ClientSession | None = None
         self._answered = 0
         self._refused = 0
-        self._last_answer = time.monotonic()  # or the start
+        self._silent_since: float | None = None  # the first failure after the last answer
         self._not_before = 0.0
 
     async def send(self, request: Request) -> dict[str, Any]:
@@ -123,30 +125,32 @@ class OpenAI:
         try:
             said = orjson.loads(content)
             choices = [_choice(choice) for choice in said["choices"]]
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-            raise Again(f"status 200, but no completion: {_excerpt(content)}", by_row=True) from error
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
+            raise Again(f"status 200, but no completion: {self._excerpt(content)}", by_row=True) from error
         if not choices:
             raise Again("status 200, but no choices", by_row=True)
         self._answered += 1
-        self._last_answer = time.monotonic()
+        self._silent_since = None
         kept = {name: said[name] for name in ("model", "system_fingerprint", "usage") if said.get(name) is not None}
         return {"choices": choices[: request.n], **kept}
 
     def _explain(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
         """Raise what a status other than 200 means."""
-        told = f"status {status}: {_excerpt(content)}"
+        told = f"status {status}: {self._excerpt(content)}"
         if status in SETUP_ERRORS and not self._answered:
             raise Misconfigured(f"{self._name()} answers {told}{_hint(status, self._model)}")
         if status in ROW_ERRORS:
             self._refused += 1
-            if self._answered or b"context_length" in content or b"content_filter" in content:
+            if self._answered or OF_THE_ROW.search(content):
                 raise Refused(told)
             if self._refused >= STRIKES:
                 raise Misconfigured(f"{self._name()} refuses every request, {told}")
         raise Again(told, by_row=status == 500, after=_retry_after(headers))
 
     def _check_patience(self, again: Again) -> None:
-        silent = time.monotonic() - self._last_answer
+        now = time.monotonic()
+        self._silent_since = self._silent_since or now  # a role that nobody asks is not silent
+        silent = now + (again.after or 0) - self._silent_since
         if not self._answered and not again.reached and silent > PATIENCE_AT_START:
             raise Misconfigured(f"{self._name()} does not answer ({again}); is it running, and is the URL right?")
         if silent > self._model.outage_limit:
@@ -163,6 +167,11 @@ class OpenAI:
             self._not_before = max(self._not_before, time.monotonic() + again.after)
         else:
             await asyncio.sleep(random.uniform(0.5, 1) * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 10)))
+
+    def _excerpt(self, content: bytes) -> str:
+        """The server's own words, without the key: some say it back."""
+        key = self._headers.get("Authorization", "").removeprefix("Bearer ").encode()
+        return _excerpt(content.replace(key, b"[the key]") if key else content)
 
     def _name(self) -> str:
         return f"{self._model.role} ({self._model.name} at {self._url})"

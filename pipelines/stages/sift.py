@@ -34,11 +34,12 @@ async def sift(shard: Shard, run: Run, step: Step, *, rules: list[BoundRule]) ->
 
 def _pairs(shard: Shard, rules: list[BoundRule]) -> Iterator[tuple[str, str, str]]:
     """Every comparison of answers that the rules may ask for."""
+    told_by = {each.rule.compares for each in rules}
     for problem in shard.live:
         if problem.verifier:
             case = shard.case(problem)
-            for each in rules:
-                for reference, answer in each.rule.compares(case):
+            for compares in told_by:
+                for reference, answer in compares(case):
                     yield problem.verifier, reference, answer
 
 

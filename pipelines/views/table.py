@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 from pipelines.views import rl, sft
 
-BATCH_DRAWS = 512
-"""How many draws a query looks at: memory stays the same however large a version is."""
+BATCH_BYTES = 16 << 20
+"""Of attempts that a query looks at: memory stays the same however large a version is."""
 
 BASE = """
 set variable first = 0; set variable stop = 0;
@@ -64,8 +64,11 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
 
 def batches(connection: duckdb.DuckDBPyConnection, view: View) -> Iterator[pa.RecordBatch]:
     """The rows of a view in its own schema, in draw order, from some draws at a time."""
-    found = connection.execute("select coalesce(max(draw), -1) from problems").fetchone()
-    assert found, "an aggregate has one row"
-    for first in range(0, found[0] + 1, BATCH_DRAWS):
-        connection.execute(f"set variable first = {first}; set variable stop = {first + BATCH_DRAWS}")
+    draws, size = connection.execute(  # four bytes a token, and what stands around it: near enough
+        "select (select coalesce(max(draw), -1) + 1 from problems),"
+        " (select sum(2000 + 4 * coalesce(completion_tokens, 2000)) from attempts)"
+    ).fetchall()[0]
+    step = max(1, draws * BATCH_BYTES // max(1, int(size or 0)))
+    for first in range(0, draws, step):
+        connection.execute(f"set variable first = {first}; set variable stop = {first + step}")
         yield from connection.sql(view.query).to_arrow_table().cast(view.schema()).to_batches()

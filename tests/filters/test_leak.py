@@ -39,6 +39,7 @@ NO_LEAKS = [
     ("Is 17 prime? Answer yes or no.", "yes"),
     ("Is 17 prime? The answer is yes or no.", "yes"),
     ("Is 17 prime? Answer: yes or no.", "yes"),
+    ("Is 15 prime? (yes or no)", "no"),
     ("Which is even? (A) 3 (B) 4 (C) 5 (D) 7", "B"),
     ("Which is even? (A) 4 (B) 3 (C) 5 (D) 7", "A"),
     ("Which is even?\nA. 4\nB. 3\nC. 5", "A"),

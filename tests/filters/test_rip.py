@@ -47,6 +47,10 @@ def test_attempts_without_reward_or_end_are_left_out() -> None:
     assert (ruling.score, ruling.context["n"], ruling.context["left_out"]) == (5.0, 2, 2)
 
 
+def test_a_reward_that_is_not_a_number_is_left_out() -> None:
+    assert rule_on("worst_reward", rewarded([float("nan"), 5.0, 4.0])).score == 4.0
+
+
 def test_several_rewards_of_one_attempt_are_averaged_but_never_over_scorers() -> None:
     of = task("Tell me.", verifier=None)
     attempts = [answered(of, "text", i) for i in range(2)]

@@ -51,7 +51,7 @@ HOSTILE = [
 def cases() -> Iterable[Case]:
     for text in HOSTILE:
         yield Case(task(text))
-        for name in (*VERIFIERS, None):
+        for name in (*VERIFIERS, None) if len(text) < LONG // 2 else ["math"]:
             of = task(text, text, verifier=name)
             attempts = [answered(of, text, 0), answered(of, rf"\boxed{{{text}}}", 1), answered(of, r"\boxed{1}", 2)]
             yield Case(of, attempts[0], attempts, [reward(each, float(i)) for i, each in enumerate(attempts)])

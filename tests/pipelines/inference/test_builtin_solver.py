@@ -234,6 +234,12 @@ def test_at_least_nine_in_ten_reworded_problems_are_solved() -> None:
 
 # Each looks like a family that is known, with a turn that a careless reader would miss.
 TRAPS = [
+    ("Take the number of positive divisors of 12 and subtract it from 100. What is the result?", "94"),
+    ("Take the number of positive divisors of 12 and add 5 times the result. What do you get?", "36"),
+    ("Take the number of positive divisors of 12 and increase it by 50 percent. What do you get?", "9"),
+    ("Take the number of positive divisors of 12 and raise it to the power 2. What do you get?", "36"),
+    ("Take the number of positive divisors of 12 and reduce it to 5. What do you get?", "5"),
+    ("Take the number of positive divisors of 12, double it, and take the square of that. What do you get?", "144"),
     ("What is the number of ways to choose 2 of 5 boys and 3 of 6 girls, afterwards halved and rounded?", "100"),
     (
         "Take the smallest positive integer that leaves remainder 1 on division by 3 and raise it "
@@ -314,6 +320,7 @@ def test_no_seed_is_answered_wrongly() -> None:
     ]
     assert rows
     assert wrong == []
+    assert any(truth(row["question"]) is not None for row in rows)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ def _category(name: str, hints: str, requests: str, subjects: str) -> Category:
 CATEGORIES: tuple[Category, ...] = (
     _category(
         "Writing & Storytelling",
-        "story|poem|write a|novel|character|dialogue|scene|fairy|tale|narrat|essay|chapter",
+        "story|poem|write a|novel|character|dialogue|scene|fairy|tale|narrat|essay|chapter|verse|"
+        "monologue|rhyme|plot|told by|fiction|sonnet|haiku|play|legend|limerick",
         "Write a short story about {}|Write a poem about {}|Write a dialogue between two strangers about {}|"
         "Write the opening scene of a novel about {}|Write a diary entry about {}|Retell as a fable the tale of {}",
         "a lighthouse keeper who hears music at low tide|a baker who loses the sense of taste|two rival beekeepers|"
@@ -37,7 +38,8 @@ CATEGORIES: tuple[Category, ...] = (
     ),
     _category(
         "Technical & Programming",
-        "code|python|function|program|sql|debug|software|api|script|algorithm|server|git",
+        "code|python|function|program|sql|debug|software|api|script|algorithm|server|git|bash|"
+        "command|class|regex|bug|json|docker|linux|deploy|cache|endpoint|type",
         "Explain to a junior developer {}|Describe step by step how to set up {}|Compare two ways to implement {}|"
         "Write a code review checklist for {}|Outline the tests that you would write for {}|"
         "Document the design of {}",
@@ -47,7 +49,9 @@ CATEGORIES: tuple[Category, ...] = (
     ),
     _category(
         "Creative & Design",
-        "design|logo|poster|brand|colour|color|layout|interior|sketch|creative|slogan|name for",
+        "design|logo|poster|brand|colour|color|layout|interior|sketch|creative|slogan|name for|"
+        "names for|concept|visual|costume|exhibition|typeface|icon|packaging|invent|theme|mascot|"
+        "board game",
         "Design a poster for {}|Suggest a colour palette and a typeface for {}|Describe a logo for {}|Propose names "
         "and a slogan for {}|Sketch in words the interior of {}|Draft a visual concept for {}",
         "a bicycle repair café|a festival of street organs|a library on a boat|a museum of "
@@ -57,7 +61,8 @@ CATEGORIES: tuple[Category, ...] = (
     ),
     _category(
         "Data & Analysis",
-        "data|analy|chart|statistic|spreadsheet|survey|table|trend|metric|forecast|dataset",
+        "data|analy|chart|statistic|spreadsheet|survey|table|trend|metric|forecast|dataset|average|"
+        "median|percent|correlat|regression|sample|rate|column|csv|bias|experiment|a/b",
         "Propose an analysis plan for {}|Explain which charts suit {}|List likely sources of error "
         "in {}|Describe how "
         "to clean {}|Suggest metrics to follow {}|Outline a short report on {}",
@@ -68,7 +73,9 @@ CATEGORIES: tuple[Category, ...] = (
     ),
     _category(
         "Education & Research",
-        "explain|teach|lesson|student|quiz|research|study|course|history|theory|learn|homework",
+        "explain|teach|lesson|student|quiz|research|study|course|history|theory|learn|homework|"
+        "pupil|school|university|exercise|essay question|literature review|thesis|seminar|class of|"
+        "why do|misconception",
         "Plan a lesson on {}|Explain to a twelve-year-old {}|Write a study guide about {}|Outline a research project "
         "on {}|Prepare discussion questions about {}|Summarise what is known about {}",
         "why the sea is salty|how bridges carry loads|the invention of the printing press|how bats find their way|"
@@ -77,7 +84,8 @@ CATEGORIES: tuple[Category, ...] = (
     ),
     _category(
         "Communication & Support",
-        "email|e-mail|letter|reply|customer|complain|apolog|message|support|invite|phone",
+        "email|e-mail|letter|reply|customer|complain|apolog|message|support|invite|phone|colleague|"
+        "politely|tenant|landlord|announce|refund|out-of-office|feedback|manager|sorry|decline|memo",
         "Write an email to a customer about {}|Draft a polite reply to a complaint about {}|Write a letter to the "
         "neighbours about {}|Prepare talking points for a phone call about {}|Write an apology for {}|Draft a notice "
         "about {}",
@@ -89,7 +97,9 @@ CATEGORIES: tuple[Category, ...] = (
     ),
     _category(
         "Business & Marketing",
-        "market|business|sales|startup|product|campaign|advert|pitch|strategy|brand awareness|budget|customers",
+        "market|business|sales|startup|product|campaign|advert|pitch|strategy|brand awareness|"
+        "budget|customers|pricing|price|competitor|newsletter|shop|revenue|investor|client|landing "
+        "page|audience|swot|positioning",
         "Write a marketing plan for {}|Draft a pitch for {}|Analyse strengths and weaknesses of {}|Write a product "
         "description of {}|Propose a launch campaign for {}|Suggest a pricing model for {}",
         "a subscription of heirloom seeds|a repair service for umbrellas|a carpool app for orchestras|reusable "
@@ -98,7 +108,8 @@ CATEGORIES: tuple[Category, ...] = (
     ),
     _category(
         "Miscellaneous",
-        "plan|trip|recipe|travel|diet|hobby|garden|gift|weekend|advice|tips|exercise",
+        "plan|trip|recipe|travel|diet|hobby|garden|gift|weekend|advice|tips|cook|guest|birthday|cat|"
+        "dog|bicycle|flat|household|pack|bake|sleep|party|walk|checklist for|move",
         "Plan a weekend around {}|Give practical advice on {}|Write a packing list for {}|List common mistakes with "
         "{}|Suggest a routine for {}|Compare three options for {}",
         "a first hike in the mountains|growing tomatoes on a balcony|moving to a new flat|baking sourdough bread|"

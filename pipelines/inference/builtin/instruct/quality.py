@@ -19,7 +19,8 @@ MISSING = re.compile(
     re.I,
 )
 VAGUE = re.compile(
-    r"\b(?:stuff|whatever|something (?:nice|good|cool|interesting)|you know what I mean|and so on|do your thing)\b",
+    r"\b(?:stuff|whatever (?:fits|you like|works)|something (?:nice|good|cool|interesting)|you "
+    r"know what I mean|and so on|do your thing)\b",
     re.I,
 )
 AT_MOST = re.compile(

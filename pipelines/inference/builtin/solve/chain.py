@@ -28,35 +28,24 @@ def _modulo(value: Fraction, n: Fraction) -> Fraction:
     return value % n
 
 
+IT = r"(?: (?:it|that|this|the \w+))?"
+DIGITS = r"(?:sum of|add(?:ing)?(?: up| together)?|total of)(?: all)?(?: of)? (?:its|the|that number's) digits"
+
 OPERATIONS: tuple[Operation, ...] = (
+    Operation(_say(rf"\bremainder\b.*(?:division by|divid\w* (?:\w+ )?by|modulo) {N}"), "mod", _modulo),
+    Operation(_say(rf"\b(?:reduc\w+{IT} )?(?:modulo|mod) {N}"), "mod", _modulo),
+    Operation(_say(rf"\b{DIGITS}"), "digits", lambda v, _: Fraction(sum(map(int, str(abs(int(v)))))), 0),
+    Operation(_say(rf"\b(?:add|adding|plus) {N}"), "+", lambda v, n: v + n),
+    Operation(_say(rf"\b(?:increas|rais|enlarg)\w*{IT} by {N}"), "+", lambda v, n: v + n),
     Operation(
-        _say(rf"\b(?:remainder|remains|is left)\b.*(?:division by|divid\w* (?:\w+ )?by|modulo) {N}"), "mod", _modulo
+        _say(rf"\b(?:subtract|subtracting|minus|deduct|remove|take away|take off) {N}"), "-", lambda v, n: v - n
     ),
-    Operation(_say(rf"\b(?:modulo|mod) {N}"), "mod", _modulo),
-    Operation(
-        _say(
-            r"\b(?:sum of|add(?:ing)?(?: up| together)?|total of)\b(?: \w+)? ?(?:its|the|all|all its|"
-            r"that number's)? ?digits"
-        ),
-        "digits",
-        lambda v, _: Fraction(sum(map(int, str(abs(int(v)))))),
-        0,
-    ),
-    Operation(_say(rf"\b(?:add|plus|increas\w+|rais\w+|enlarg\w+|put)\b[^\d]*{N}"), "+", lambda v, n: v + n),
-    Operation(
-        _say(
-            rf"\b(?:subtract\w*|minus|take (?:away|off)|lower|decreas\w+|reduc\w+|diminish\w*|deduct\w*|"
-            rf"remove|less)\b[^\d]*{N}"
-        ),
-        "-",
-        lambda v, n: v - n,
-    ),
+    Operation(_say(rf"\b(?:lower|decreas|reduc|diminish)\w*{IT} by {N}"), "-", lambda v, n: v - n),
     Operation(_say(rf"\b(?:take|knock) {N} (?:away|off)"), "-", lambda v, n: v - n),
-    Operation(_say(rf"\b(?:multipl\w+|times|the product)\b[^\d]*{N}"), "*", lambda v, n: v * n),
-    Operation(_say(rf"{N} times (?:the|that|it|this|what)"), "*", lambda v, n: v * n),
-    Operation(_say(r"\b(?:double|doubling|doubled)\b"), "*", lambda v, n: v * n, 2),
-    Operation(_say(r"\b(?:triple|tripling|tripled|treble)\b"), "*", lambda v, n: v * n, 3),
-    Operation(_say(r"\bsquare(?! root)"), "*", lambda v, _: v * v, 0),
+    Operation(_say(rf"\b(?:multipl\w+{IT} (?:by|with)|times) {N}"), "*", lambda v, n: v * n),
+    Operation(_say(rf"\b{N} times{IT}"), "*", lambda v, n: v * n),
+    Operation(_say(rf"\b(?:double|doubling){IT}"), "*", lambda v, n: v * n, 2),
+    Operation(_say(rf"\b(?:triple|tripling|treble){IT}"), "*", lambda v, n: v * n, 3),
 )
 CUT = re.compile(r"(?:,|;|\band\b|\bthen\b|\bnext\b|\bafterwards\b|\bafter that\b|\bfinally\b|:)\s*", re.I)
 NAMED = re.compile(r"(?<!^)\b[A-Z][a-z]+|^[A-Z][a-z]+(?= (?:is|starts|begins|should))|(?<=[Ll]et )[A-Z]\b")
@@ -68,7 +57,7 @@ PASSING = frozenset(
         "one open opens out please question quiz read result say says score should show so start "
         "starts state take tell that the there then they this to told total up value we what when "
         "which will with work works write writes written you your final next afterwards after left "
-        "many exactly calculate evaluate distinct different whole positive about"
+        "many outcome exactly calculate evaluate distinct different whole positive about"
     )
 )
 
@@ -100,9 +89,15 @@ def operation(piece: str) -> Step | None:
     numbers = NUMBER.findall(piece)
     for candidate in OPERATIONS:
         match = candidate.pattern.search(piece)
-        if match and len(numbers) == (candidate.default is None):
+        if match and len(numbers) == (candidate.default is None) and nothing_more(piece, match):
             return Step(candidate, Fraction(match[1]) if candidate.default is None else Fraction(candidate.default))
     return None
+
+
+def nothing_more(piece: str, match: re.Match[str]) -> bool:
+    """Whether the words around an operation leave it as it is (`add 5 to it`, but not `add 5 percent`)."""
+    rest = f"{piece[: match.start()]} {piece[match.end() :]}"
+    return "%" not in rest and not re.search(r"\bfrom\s+\d", rest) and passing(rest)
 
 
 def used(steps: list[Step]) -> list[Fraction]:

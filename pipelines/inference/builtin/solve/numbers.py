@@ -340,7 +340,7 @@ QUANTITIES: tuple[tuple[str, Callable[[Match], Found]], ...] = (
         r"(?:arrangements|orders|anagrams|strings|permutations|words|ways|how "
         r"many)[^.?!\d]*?(?:letters (?:of|in)|anagrams of)(?: the word)? "
         r"(?P<word>[\"']?(?-i:[A-Z]{3,12})\b[\"']?)(?: (?:can|may|could) be (?:put|arranged|written|"
-        r"ordered|placed|permuted|rearranged)(?: in a (?:row|line))?)?",
+        r"ordered|placed|permuted|rearranged)(?: in a (?:row|line))?)?(?:, (?:counting|including) the word itself)?",
         arrangements,
     ),
     (

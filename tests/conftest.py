@@ -1,0 +1,25 @@
+"""What tests share: a place of their own for everything that a run makes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.small import Site
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder where runs, journal and datasets of this test go; it does not exist yet."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("THOUGHTMILL_DATA", str(folder))
+    return folder
+
+
+@pytest.fixture
+def site(data: Path, tmp_path: Path) -> Site:
+    """A small recipe with seeds, whose runs make their things in `data`."""
+    folder = tmp_path / "recipe"
+    folder.mkdir()
+    return Site(folder)
