@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-EXIT_BAD, EXIT_RESUMABLE, EXIT_INTERRUPTED = 2, 75, 130
+# Nothing was accepted; something must be mended; the same command goes on later; a person stopped it.
+EXIT_NOTHING, EXIT_BAD, EXIT_RESUMABLE, EXIT_INTERRUPTED = 1, 2, 75, 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -51,9 +52,7 @@ def run(
     def job() -> Any:
         _collect_rarely()
         if os.environ.get("PREFECT_API_URL"):  # a server is set: its UI shows the run
-            from flows.mill import mill
-
-            return asyncio.run(mill(recipe, all_changes, name, workers))
+            return asyncio.run(_flow()(recipe, all_changes, name, workers))
         with show.progress(quiet=quiet) as watch:
             return asyncio.run(
                 _interruptible(
@@ -65,7 +64,7 @@ def run(
 
     made = _or_one_line(job)
     show.ledger(made)
-    sys.exit(EXIT_INTERRUPTED if made.interrupted else 0)
+    sys.exit(0 if made.ledger["accepted"] else EXIT_NOTHING)
 
 
 @main.command()
@@ -91,7 +90,7 @@ def check(recipe: str, changes: tuple[str, ...], models: tuple[str, ...]) -> Non
     """Check RECIPE, its files, prompts and models, without running anything."""
     from flows import make, show
 
-    show.line(_or_one_line(lambda: make.prepare(recipe, changes=[*changes, *_bindings(models)])))
+    show.line(_or_one_line(lambda: make.check(recipe, changes=[*changes, *_bindings(models)])))
 
 
 @main.command(name="list")
@@ -114,6 +113,21 @@ def show(dataset: str, row: str | None) -> None:
 
 def _bindings(models: tuple[str, ...]) -> list[str]:
     return [f"models.{binding}" for binding in models]
+
+
+def _flow() -> Any:
+    """The Prefect flow. Raises BadSetup where Prefect is not there."""
+    try:
+        from flows.mill import mill
+    except ModuleNotFoundError as error:
+        raise BadSetup(
+            f"PREFECT_API_URL is set, but there is no module {error.name!r}: install thoughtmill[flows], or unset it"
+        ) from error
+    return mill
+
+
+class BadSetup(Exception):
+    """Something is not installed that this command needs."""
 
 
 def _collect_rarely() -> None:
@@ -140,7 +154,7 @@ async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:
 
 def _or_one_line(job: Callable[[], Any]) -> Any:
     """The result of `job`, or one clear line and an exit status for everything that a person can mend."""
-    from flows.make import NothingAccepted
+    from flows.make import Interrupted
     from flows.run import Busy
     from flows.show import NotThere
     from pipelines.inference.engine import Misconfigured, Outage
@@ -150,10 +164,12 @@ def _or_one_line(job: Callable[[], Any]) -> Any:
 
     try:
         return job()
-    except (BadRecipe, BadRows, Busy, Misconfigured, NothingAccepted, NotThere) as error:
+    except (BadRecipe, BadRows, BadSetup, Busy, Misconfigured, NotThere) as error:
         _fail(str(error), EXIT_BAD)
     except (Outage, DiskFull) as error:
         _fail(f"{error}. Run the same command again to go on", EXIT_RESUMABLE)
+    except Interrupted as error:
+        _fail(f"{error}; run the same command again to go on", EXIT_INTERRUPTED)
     except (asyncio.CancelledError, KeyboardInterrupt):
         _fail("stopped; run the same command again to go on", EXIT_INTERRUPTED)
 

@@ -11,14 +11,15 @@ import orjson
 
 from flows.run import Mill, Progress, RunShard, State, accepted_verdicts, directly, locked, opened
 from pipelines import recipe as recipes
+from pipelines.inference.engines import open_engine
 from pipelines.recipe import Recipe
 from pipelines.release import Part, release
 from pipelines.stage import Shard
 from pipelines.store import data_folder, replace
 
 
-class NothingAccepted(Exception):
-    """No candidate was accepted, so there is no version; the message says where they went."""
+class Interrupted(Exception):
+    """A person ended the run before it had its rows; it makes no version, and goes on when it is run again."""
 
 
 @dataclass
@@ -31,7 +32,6 @@ class Made:
     ledger: dict[str, Any]
     counts: dict[str, int]
     wanted: int | None
-    interrupted: bool = False
 
     def outcomes(self) -> list[tuple[str, int]]:
         return [("accepted", self.ledger["accepted"]), *self.ledger["not_accepted"].items()]
@@ -46,6 +46,14 @@ def prepare(name: str, *, changes: Sequence[str] = (), dataset: str | None = Non
     return recipes.bind(value, folder=path.parent)
 
 
+def check(name: str, *, changes: Sequence[str] = ()) -> Recipe:
+    """Check a recipe as far as that goes without asking anyone. Raises BadRecipe or Misconfigured."""
+    recipe = prepare(name, changes=changes)
+    for model in recipe.models.values():
+        open_engine(model)
+    return recipe
+
+
 async def make(
     name: str,
     *,
@@ -58,18 +66,22 @@ async def make(
 ) -> Made:
     """Run a recipe and write the next version of its dataset.
 
-    Raises BadRecipe, Busy, Misconfigured, Outage, DiskFull or NothingAccepted; what was made until then is kept.
+    Raises BadRecipe, Busy, Misconfigured, Outage, DiskFull or Interrupted; what was made until then is kept.
     """
     recipe, data = prepare(name, changes=changes, dataset=dataset), data_folder()
     home = data / "runs" / recipe.name
     with locked(home, recipe.name):
         state = State(home / "state.json")
         state.settle(recipe)
-        async with opened(recipe, data) as run:
-            mill = Mill(recipe, run, workers=workers, run_shard=run_shard, watch=watch, admitted=state.admitted)
+        async with opened(recipe, data, state.begun) as run:
+            mill = Mill(recipe, run, workers=workers, run_shard=run_shard, watch=watch)
             began(mill)
             stop = await mill.turn()
             counts = dict(run.client.counts)
+        if mill.interrupted:
+            raise Interrupted(
+                f"stopped with {mill.progress.accepted} accepted of {mill.progress.candidates} candidates"
+            )
         return _release(recipe, data, mill, stop, counts)
 
 
@@ -86,7 +98,7 @@ def _release(recipe: Recipe, data: Path, mill: Mill, stop: int, counts: dict[str
     )
     told = {"version": made.folder.name, "draws": stop, "requests": counts, "ledger": made.ledger}
     replace(data / "runs" / recipe.name / "last.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))
-    return Made(recipe.name, made.folder, made.is_new, made.ledger, counts, recipe.accepted, mill.interrupted)
+    return Made(recipe.name, made.folder, made.is_new, made.ledger, counts, recipe.accepted)
 
 
 async def preview(name: str, *, changes: Sequence[str] = (), rows: int = 3) -> tuple[Recipe, Shard]:

@@ -24,13 +24,14 @@ import orjson
 from filters.rule import Case
 from filters.verifiers.workers import Workers
 from pipelines.inference.client import Client, Stopping
+from pipelines.inference.engine import Misconfigured, Outage
 from pipelines.journal import Journal
 from pipelines.recipe import Recipe
 from pipelines.records import Verdict, verdict
 from pipelines.sameness import Sameness
 from pipelines.stage import Run, Shard, run_shard
 from pipelines.stages.select import select
-from pipelines.store import replace
+from pipelines.store import DiskFull, replace
 
 log = logging.getLogger(__name__)
 
@@ -99,13 +100,11 @@ class Mill:
         workers: int | None,
         run_shard: RunShard,
         watch: Callable[[Progress], None],
-        admitted: Callable[[int], None],
     ) -> None:
         self._recipe = recipe
         self._run = run
         self._run_shard = run_shard
         self._watch = watch
-        self._admitted = admitted
         self._window = workers or _window(recipe)
         self._next = 0
         self._under_way: dict[asyncio.Task[Shard], int] = {}
@@ -116,7 +115,7 @@ class Mill:
         self._stopped = False
 
     def interrupt(self) -> None:
-        """A person wants it to end: finish what is under way and make a version of what there is."""
+        """A person wants it to end: finish what is under way, and begin nothing new."""
         self.interrupted = True
         self.stop()
 
@@ -190,7 +189,6 @@ class Mill:
         window = self._window if self._run.fresh.is_set() else 1
         while len(self._under_way) < window and self._next < self._wanted_draws():
             start, stop = self._next, self._shard_end(self._next)
-            self._admitted(stop)
             task = asyncio.create_task(self._run_shard(self._recipe, start, stop, self._run))
             self._under_way[task] = start
             self._next = stop
@@ -252,7 +250,7 @@ class Mill:
                 start = self._under_way.pop(task)
                 if task.exception() is None:
                     self._early[start] = self._done(task.result())
-                elif not isinstance(task.exception(), Stopping):
+                elif not isinstance(task.exception(), Stopping | Misconfigured | Outage | DiskFull):
                     log.warning("draws from %d on were not finished: %s", start, task.exception())
             self._close_ranks()
             self._tell()
@@ -311,21 +309,30 @@ def _outcome(draw: int, subjects: Sequence[str], against: Verdict | None) -> Ver
 
 @contextlib.contextmanager
 def locked(folder: Path, name: str) -> Iterator[None]:
-    """Hold a dataset for one run. Raises Busy."""
+    """Hold a dataset for one run; a folder that the run left nothing in goes again. Raises Busy."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
+    path = folder / "lock"
+    with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_there = path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino
         except BlockingIOError:
+            is_there = False
+        if not is_there:  # held by another run, or removed by one that ended this very moment
             lock.seek(0)
             other = lock.read().strip() or "unknown"
             raise Busy(
                 f"another run (process {other}) is making {name!r}; wait for it, or give this one another --name"
-            ) from None
+            )
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            if [each.name for each in folder.iterdir()] == ["lock"]:
+                path.unlink()
+                folder.rmdir()
 
 
 class State:
@@ -346,9 +353,9 @@ class State:
         if recipe.seeds.batches[: len(known)] != known:  # other seeds: the draws begin anew
             self._value["drawn"] = 0
         self._value["batches"] = recipe.seeds.batches
-        self._write()
 
-    def admitted(self, stop: int) -> None:
+    def begun(self, stop: int) -> None:
+        """Remember that facts of the draws before `stop` were made."""
         if stop > self._value["drawn"]:
             self._value["drawn"] = stop
             self._write()
@@ -358,13 +365,13 @@ class State:
 
 
 @contextlib.asynccontextmanager
-async def opened(recipe: Recipe, data: Path) -> AsyncIterator[Run]:
+async def opened(recipe: Recipe, data: Path, begun: Callable[[int], None] = lambda stop: None) -> AsyncIterator[Run]:
     """What the stages of a run use, open for as long as it takes."""
     journal = Journal(data / "journal")
     async with Workers() as workers:
         client = Client(recipe.models, journal)
         try:
-            yield Run(data, recipe.seed, client, Sameness(journal, workers))
+            yield Run(data, recipe.seed, client, Sameness(journal, workers), begun=begun)
         finally:
             await client.close()
             await journal.close()

@@ -122,8 +122,10 @@ def ledger(made: Made) -> None:
     sent, replayed = made.counts.get("sent", 0), made.counts.get("replayed", 0)
     screen.print(f"this run: {sent:,} requests sent, {replayed:,} replies from the journal")
     if made.wanted and books["accepted"] < made.wanted:
-        why = "interrupted" if made.interrupted else "the limit on candidates was reached"
-        screen.print(f"{books['accepted']:,} accepted of {made.wanted:,} that were asked for: {why}", style="yellow")
+        missing = (
+            f"{books['accepted']:,} accepted of {made.wanted:,} that were asked for: there were no more candidates"
+        )
+        screen.print(missing, style="yellow")
     same = "" if made.is_new else "  (nothing new: this version held the same already)"
     screen.print(Text.assemble(("dataset ", "bold"), f"{made.folder}", same), soft_wrap=True)
 

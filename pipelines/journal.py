@@ -30,15 +30,15 @@ class Journal:
     """The journal in a folder, open for one process and one event loop."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._segments: dict[str, Segment] = {}
         self._own: Segment | None = None
         self._frames = FrameCache()
         self._waiting: list[tuple[Entry, asyncio.Future[Entry]]] = []
         self._committing: asyncio.Task[None] | None = None
-        with self._locked():
-            self._read_others()
+        if folder.is_dir():
+            with self._locked():
+                self._read_others()
 
     def find(self, key: bytes, limit: int) -> Entry | None:
         """The first journaled reply to the request `key` that serves with `max_tokens = limit`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import difflib
 import inspect
+import re
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,7 @@ from pipelines.inference.model import BadModel, Model, Sampling
 from pipelines.rows import BadRows, Rows, Seeds
 from pipelines.stage import BoundRule, Order, Stage, Step
 from pipelines.stages.table import STAGES
+from pipelines.views.table import VIEWS
 from prompts.template import Template, TemplateError, load
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -169,7 +171,7 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
     steps = _steps(value, models, folder)
     selection = steps.pop() if steps[-1].stage is STAGES["select"] else None
     return Recipe(
-        name=_checked(value["name"], str, "name"),
+        name=_dataset_name(value["name"]),
         value=value,
         seed=_checked(value.get("seed", 0), int, "seed"),
         accepted=_positive(target.get("accepted"), "target.accepted"),
@@ -178,8 +180,24 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
         models=models,
         steps=steps,
         selection=selection,
-        views=value.get("views", ["sft", "rl"]),
+        views=_views(value.get("views", ["sft", "rl"])),
     )
+
+
+def _views(given: Any) -> list[str]:
+    for name in _checked(given, list, "views"):
+        if name not in VIEWS:
+            raise BadRecipe(f"no view {name!r}; there are: {', '.join(VIEWS)}")
+    return given
+
+
+def _dataset_name(given: Any) -> str:
+    """A name that is safe as that of a folder."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", _checked(given, str, "name")):
+        raise BadRecipe(
+            f"name = {given!r} should be letters, digits, '.', '_' and '-', and begin with one of the former"
+        )
+    return given
 
 
 def rows_per_shard(wanted: int, steps: Sequence[Step]) -> int:
@@ -230,6 +248,8 @@ def _step(table: Mapping[str, Any], models: Mapping[str, Model], folder: Path) -
             bound[key] = wanted[key].default
     if "sampling" in bound:
         bound["sampling"] = bound["model"].sampling.but(given["sampling"])
+    if "prompt" in bound:
+        bound["prompt"].render(dict.fromkeys(stage.tells, ""))
     _check_rules(name, use, bound.get("rules", []))
     _check_seeds(name, bound)
     return Step(name, stage, bound)
@@ -285,6 +305,7 @@ def _rule(given: Any, where: str) -> BoundRule:
         raise BadRecipe(f"{where}: no rule {name!r}{_nearest(str(name), RULES)}; there are: {', '.join(RULES)}")
     found = rule(name)
     accepted = inspect.signature(found.run).parameters.values()
+    hints = typing.get_type_hints(found.run.__init__ if inspect.isclass(found.run) else found.run)
     parameters = {each.name: each for each in accepted if each.kind is inspect.Parameter.KEYWORD_ONLY}
     _known(table, parameters, f"{where}: rule {name!r}")
     missing = [
@@ -292,6 +313,8 @@ def _rule(given: Any, where: str) -> BoundRule:
     ]
     if missing:
         raise BadRecipe(f"{where}: rule {name!r} needs {', '.join(missing)}")
+    for each, value in table.items():
+        _check_parameter(value, hints[each], f"{where}: rule {name!r}, {each}")
     return BoundRule(name, found, {**_defaults(parameters), **table})
 
 
@@ -338,6 +361,18 @@ def _checked(given: Any, kind: type, where: str) -> Any:
     if not fits or (isinstance(given, bool) and kind is not bool):
         raise BadRecipe(f"{where} = {given!r} should be of type {kind.__name__}")
     return given
+
+
+def _check_parameter(given: Any, hint: Any, where: str) -> None:
+    """Check a value against a plain type, or against a union of plain types and None."""
+    kinds = typing.get_args(hint) or (hint,)
+    for kind in kinds:
+        if kind is float and isinstance(given, int) and not isinstance(given, bool):
+            return
+        if isinstance(given, kind) and (kind is bool or not isinstance(given, bool)):
+            return
+    names = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
+    raise BadRecipe(f"{where} = {given!r} should be of type {names}")
 
 
 def _positive(given: Any, where: str) -> int | None:

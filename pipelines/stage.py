@@ -31,6 +31,7 @@ class Stage(NamedTuple):
     version: int
     defaults: Mapping[str, Any] = {}  # in a recipe's words, for what a recipe leaves out
     is_source: bool = False  # makes the draws, instead of reading those of the stage before
+    tells: frozenset[str] = frozenset()  # what its prompt is given
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Run:
     client: Client
     sameness: Sameness
     fresh: asyncio.Event = field(default_factory=asyncio.Event)  # set once anything must be made that is not there
+    begun: Callable[[int], None] = lambda stop: None  # told where the draws end of which anything is written
 
 
 @dataclass
@@ -105,6 +107,7 @@ class Shard:
         self.facts = Facts.none()
         self.outputs: list[Path] = []
         self.digests: list[str] = []
+        self.unwritten: list[tuple[Path, Output, dict[str, Any]]] = []
         self.out: dict[int, str] = {}  # draw → the verdict that took it out
         self._problems: dict[str, Problem] = {}
         self._attempts: dict[str, Attempt] = {}
@@ -202,7 +205,9 @@ async def run_step(step: Step, shard: Shard, run: Run) -> None:
     if output is None:
         run.fresh.set()
         output = await step.stage.run(shard, run, step, **step.parameters)
-        await asyncio.to_thread(write_output, folder, output, closure=closure)
+        shard.unwritten.append((folder, output, closure))
+        if not step.stage.is_source:
+            await write(shard, run)
         shard.take(output, folder)
     else:
         shard.take(output, folder)
@@ -212,9 +217,18 @@ async def run_step(step: Step, shard: Shard, run: Run) -> None:
         await step.order.leave(shard)
 
 
+async def write(shard: Shard, run: Run) -> None:
+    """Write what is not yet written. Draws wait for their first answers, so that a run which gets none leaves nothing."""
+    run.begun(shard.stop)
+    while shard.unwritten:
+        folder, output, closure = shard.unwritten.pop(0)
+        await asyncio.to_thread(write_output, folder, output, closure=closure)
+
+
 async def run_shard(steps: Sequence[Step], start: int, stop: int, run: Run) -> Shard:
     """Take the draws from `start` up to `stop` through all steps."""
     shard = Shard(start, stop)
     for step in steps:
         await run_step(step, shard, run)
+    await write(shard, run)
     return shard

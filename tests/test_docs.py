@@ -74,13 +74,28 @@ def under(heading: str) -> list[Example]:
 TESTED_ALONE = ["Start", "Extras"]  # `make`, which CI calls in full, and Prefect, which takes long to start
 
 
+QUICK = ["Use your own endpoint and your own seeds", "Look before you run"]
+
+
+@pytest.mark.parametrize("heading", QUICK)
+def test_quick_examples_run_by_themselves(heading: str, tmp_path: Path) -> None:
+    with running("--author", "builtin") as (url, _):
+        assert all([run(each, tmp_path, url) for each in under(heading)]), "each prints something"
+
+
+def test_ones_own_data_comes_in(tmp_path: Path) -> None:
+    bring = under("Train on it, or bring your own data")[-1]
+    assert "wrong answer" in run(bring, tmp_path), "one of the brought responses is wrong, and shown so"
+    assert (tmp_path / "data" / "datasets" / "mine" / "v1" / "sft" / "state.json").is_file()
+
+
+@pytest.mark.slow
 def test_a_reader_can_type_everything_in_order(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
     with running("--author", "builtin", "--log", str(log)) as (url, _):
         told = [run(each, tmp_path, url) for each in examples(README) if each.heading not in TESTED_ALONE]
     assert any("teacher (Qwen/Qwen3-8B)" in each for each in told)
     assert "A tap fills 12 litres" in log.read_text(), "the endpoint is asked about the reader's own seeds"
-    assert (tmp_path / "data" / "datasets" / "mine" / "v1" / "sft" / "state.json").is_file()
 
 
 @pytest.mark.slow

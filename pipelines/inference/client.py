@@ -130,7 +130,12 @@ class Places:
             return
         place = Place(draw, next(self._order), asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting, place)
-        await place.free
+        try:
+            await place.free
+        except asyncio.CancelledError:
+            if not place.free.cancelled():  # it was given the place, and will not use it
+                self.give_back()
+            raise
 
     def give_back(self) -> None:
         while self._waiting:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -45,7 +46,7 @@ def parse_model(role: str, spec: str | Mapping[str, Any]) -> Model:
     >>> parse_model("teacher", "openai:Qwen/Qwen3-8B@http://localhost:8000/v1").name
     'Qwen/Qwen3-8B'
     """
-    table: dict[str, Any] = {"use": spec} if isinstance(spec, str) else dict(spec)
+    table: dict[str, Any] = dict(spec) if isinstance(spec, Mapping) else {"use": spec}
     engine, name, url = _parse_use(role, table.pop("use", None))
     given: dict[str, Any] = {key: table.pop(key) for key in list(table) if key in FIELDS}
     sampling = Sampling().but(table.pop("sampling", {}))
@@ -53,7 +54,19 @@ def parse_model(role: str, spec: str | Mapping[str, Any]) -> Model:
         known = ", ".join(sorted({"use", "sampling"} | FIELDS | engine_settings(engine)))
         raise BadModel(f"[models.{role}] has no key {', '.join(sorted(unknown))}; it may have: {known}")
     _check_types(role, given)
+    given = {"revision": _revision(engine, name), **given}
     return Model(role=role, engine=engine, name=name, url=url, sampling=sampling, settings=table, **given)
+
+
+def _revision(engine: str, name: str) -> str | None:
+    """What stands for a revision where nobody names one: the builtin's version, the digest of a recording."""
+    if engine == "builtin":
+        from pipelines.inference.builtin import VERSION
+
+        return VERSION
+    if engine == "replay" and Path(name).is_file():
+        return hashlib.blake2b(Path(name).read_bytes(), digest_size=8).hexdigest()
+    return None
 
 
 def engine_settings(engine: str) -> set[str]:
@@ -82,6 +95,8 @@ def _parse_use(role: str, use: Any) -> tuple[str, str, str | None]:
     if engine == "replay":
         return engine, rest, None
     name, _, url = rest.partition("@http")
+    if not name or re.search(r".@[^@]*[:/]", name):  # else it would be asked of OpenAI, under that name
+        raise BadModel(f"model {role!r}: {use!r} names no model, or a URL without http:// or https://")
     return engine, name, f"http{url}" if url else None
 
 

@@ -44,7 +44,7 @@ class Replay:
             said = orjson.loads(line)
             prompt = said["prompt"] if "prompt" in said else said["messages"][-1]["content"]
             self._recorded[prompt].append({"content": said["content"], **said})
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        except (orjson.JSONDecodeError, IndexError, KeyError, TypeError) as error:
             raise Misconfigured(f"{self._path}, line {number}: not a recorded response ({error})") from error
 
 

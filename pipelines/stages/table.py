@@ -11,13 +11,14 @@ from pipelines.stages.select import select
 from pipelines.stages.sift import sift
 
 TEACHER = {"model": "teacher", "sampling": {}}
+JUDGE = {"model": "reward", "sampling": {}, "prompt": "grade/response"}
 
 STAGES: dict[str, Stage] = {
     "draw": Stage(draw, version=1, is_source=True),
     "bring": Stage(bring, version=1, is_source=True),
-    "pose": Stage(pose, version=1, defaults=TEACHER),
-    "expand": Stage(expand, version=1, defaults=TEACHER),
+    "pose": Stage(pose, version=1, defaults=TEACHER, tells=frozenset({"seeds"})),
+    "expand": Stage(expand, version=1, defaults=TEACHER, tells=frozenset({"question"})),
     "sift": Stage(sift, version=1),
-    "grade": Stage(grade, version=1, defaults={"model": "reward", "sampling": {}, "prompt": "grade/response"}),
+    "grade": Stage(grade, version=1, defaults=JUDGE, tells=frozenset({"question", "response"})),
     "select": Stage(select, version=1),
 }

@@ -15,4 +15,6 @@ from .faults import NONE, Faults
 from .instruct.quality import defective
 from .solve import truth
 
-__all__ = ["NONE", "Faults", "Reply", "defective", "reply", "truth"]
+VERSION = "1"  # stands as its revision: raise it with any change of what it says
+
+__all__ = ["NONE", "VERSION", "Faults", "Reply", "defective", "reply", "truth"]

@@ -1,4 +1,4 @@
-"""Endpoints over real sockets: whatever a server does, each row ends where it should, and nothing is asked in vain."""
+"""Endpoints over real sockets: whatever a server does, each row ends where it should."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from email.utils import formatdate
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -350,11 +351,10 @@ def arrivals(behaviour: Behaviour, rows: int, path: Path) -> list[dict[str, Any]
     """The server's log of some rows that are asked one after another, each without waiting for the last."""
 
     async def run() -> None:
-        async with connected(behaviour) as (engine, of, _):
-            async with asyncio.TaskGroup() as group:
-                for seed in range(rows):
-                    group.create_task(engine.send(request(of, seed=seed)))
-                    await asyncio.sleep(0.05)
+        async with connected(behaviour) as (engine, of, _), asyncio.TaskGroup() as group:
+            for seed in range(rows):
+                group.create_task(engine.send(request(of, seed=seed)))
+                await asyncio.sleep(0.05)
 
     asyncio.run(run())
     return sorted(log(path), key=lambda line: line["arrived"])
@@ -395,7 +395,7 @@ def test_pauses_grow_while_a_server_stays_broken(tmp_path: Path, monkeypatch: py
     path = tmp_path / "log"
     ask(Behaviour(schedule=["503"] * 4, log=path))
     came = [line["arrived"] for line in log(path)]
-    pauses = [later - earlier for earlier, later in zip(came, came[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in pairwise(came)]
     for power, pause in enumerate(pauses):
         assert 0.5 * 0.04 * 2**power <= pause < 0.04 * 2**power + 0.15
 
