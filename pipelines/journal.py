@@ -91,6 +91,7 @@ class Journal:
 
     def _commit(self, entries: list[Entry]) -> list[Entry]:
         new: dict[bytes, list[Entry]] = defaultdict(list)
+        self._folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
             self._read_others()
             kept = [self._first(entry, new[entry.key]) for entry in entries]

@@ -218,7 +218,7 @@ async def run_step(step: Step, shard: Shard, run: Run) -> None:
 
 
 async def write(shard: Shard, run: Run) -> None:
-    """Write what is not yet written. Draws wait for their first answers, so that a run which gets none leaves nothing."""
+    """Write what is not yet written. Draws wait for their first answers: a run that gets none leaves nothing."""
     run.begun(shard.stop)
     while shard.unwritten:
         folder, output, closure = shard.unwritten.pop(0)
