@@ -112,6 +112,7 @@ class Mill:
         self.finished: list[Done] = []  # without a gap, in draw order
         self.progress = Progress(recipe.accepted, recipe.available)
         self.interrupted = False
+        self._kept_at = 0, 0
         self._stopped = False
 
     def interrupt(self) -> None:
@@ -144,14 +145,10 @@ class Mill:
     def _made(self) -> int:
         return self.finished[-1].stop if self.finished else 0
 
-    @property
-    def accepted(self) -> int:
-        return sum(len(done.live) for done in self.finished)
-
     def _end(self) -> int | None:
         """Where the shortest prefix with the rows that are asked for ends; None while there is none."""
         wanted = self._recipe.accepted
-        if wanted is None or self.accepted < wanted:
+        if wanted is None or self._kept() < wanted:
             return None
         if self._recipe.selection:
             return self._end_of_selection(wanted)
@@ -202,9 +199,11 @@ class Mill:
         return min(limit, self._made + max(1, missing) / rate)
 
     def _kept(self) -> int:
-        if self._recipe.selection is None:
-            return self.accepted
-        return sum(all(v.status == "pass" for v in told) for told in self.choose(self._made).values())
+        """How many of the finished draws are accepted; counted anew only when more are finished."""
+        if self._kept_at[0] != self._made:
+            kept = sum(all(each.status == "pass" for each in told) for told in self.choose(self._made).values())
+            self._kept_at = self._made, kept
+        return self._kept_at[1]
 
     def _shard_end(self, start: int) -> int:
         """Where a shard from `start` ends: after its rows, with its batch of seeds, or with the last draw."""
