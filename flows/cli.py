@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -46,13 +45,14 @@ def run(
 ) -> None:
     """Run RECIPE until it has its rows, and write the next version of its dataset."""
     from flows import make, show
+    from flows.lean import lean
 
     all_changes = [*changes, *_bindings(models)]
 
     def job() -> Any:
-        _collect_rarely()
         if os.environ.get("PREFECT_API_URL"):  # a server is set: its UI shows the run
             return asyncio.run(_flow()(recipe, all_changes, name, workers))
+        lean()
         with show.progress(quiet=quiet) as watch:
             return asyncio.run(
                 _interruptible(
@@ -128,12 +128,6 @@ def _flow() -> Any:
 
 class BadSetup(Exception):
     """Something is not installed that this command needs."""
-
-
-def _collect_rarely() -> None:
-    """Facts hold no cycles, and a run makes very many of them: looking for cycles would cost a fifth of its time."""
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 100)
 
 
 async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:

@@ -126,11 +126,12 @@ class Mill:
         Raises Misconfigured, Outage or DiskFull when the run cannot go on; what is finished stays.
         """
         try:
-            while not self._stopped and (end := self._end()) is None:
-                self._admit()
-                if not self._under_way:
-                    break
-                await self._one_more()
+            with contextlib.suppress(Stopping):  # a person ended it while a shard was about to ask
+                while not self._stopped and self._end() is None:
+                    self._admit()
+                    if not self._under_way:
+                        break
+                    await self._one_more()
         finally:
             await self._drain()
         end = self._end()

@@ -63,7 +63,10 @@ def write_output(folder: Path, output: Output, *, closure: Mapping[str, Any]) ->
 
     Writing the same output twice, or from two processes at once, is harmless: every file is put in place whole.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise disk_full(error, folder) from error
     files = {}
     for (name, kind), facts in zip(KINDS.items(), output.facts, strict=True):
         if facts:

@@ -83,6 +83,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path):
 
 
 def test_a_run_on_recorded_responses_is_the_run_that_was_recorded(site: Site, monkeypatch: pytest.MonkeyPatch):
+    site.append_seeds(60)  # so many that no two draws are the same prompt
     first = attempts(site.turn("target.candidates=8").made)
     lines = [
         {
