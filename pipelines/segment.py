@@ -207,6 +207,7 @@ def is_whole(header: bytes, content: bytes) -> bool:
 
 
 def unpack(header: bytes, content: bytes) -> Iterator[Entry]:
+    """The entries of a whole frame, in the order in which they became durable."""
     import pyarrow as pa
 
     _, _, raw_length, when, _ = HEADER.unpack(header)
@@ -295,6 +296,7 @@ def prefix(key: bytes) -> int:
 
 
 def write_all(file: int, content: bytes) -> None:
+    """Write all of it, also where the system takes a part at a time."""
     view = memoryview(content)
     while view:
         view = view[os.write(file, view) :]

@@ -135,6 +135,7 @@ def disk_full(error: OSError, path: Path) -> Exception:
 
 
 def to_parquet(table: pa.Table) -> pa.Buffer:
+    """A table as the bytes of a Parquet file, in row groups of about ROW_GROUP_BYTES."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -148,6 +149,7 @@ def rows_in_a_group(table: pa.Table) -> int:
 
 
 def from_parquet(content: bytes) -> pa.Table:
+    """The table in the bytes of a Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -47,6 +47,7 @@ class Answer(NamedTuple):
 THINK = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
 FINISHES: dict[str | None, Finish] = {
     "length": "length",
+    "model_length": "length",  # Mistral
     "tool_calls": "tool_calls",
     "content_filter": "refused",
 }

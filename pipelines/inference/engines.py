@@ -51,11 +51,10 @@ def parse_model(role: str, spec: str | Mapping[str, Any]) -> Model:
     table: dict[str, Any] = dict(spec) if isinstance(spec, Mapping) else {"use": spec}
     engine, name, url = _parse_use(role, table.pop("use", None))
     given: dict[str, Any] = {key: table.pop(key) for key in list(table) if key in FIELDS}
-    sampling = Sampling().but(table.pop("sampling", {}))
-    if unknown := table.keys() - engine_settings(engine):
-        known = ", ".join(sorted({"use", "sampling"} | FIELDS | engine_settings(engine)))
-        raise BadModel(f"[models.{role}] has no key {', '.join(sorted(unknown))}; it may have: {known}")
-    _check_types(role, given)
+    changes = table.pop("sampling", {})
+    _check_types(role, {**given, "sampling": changes})
+    _check_settings(role, engine, table)
+    sampling = Sampling().but(changes)
     given = {"revision": _revision(engine, name), **given}
     return Model(role=role, engine=engine, name=name, url=url, sampling=sampling, settings=table, **given)
 
@@ -71,17 +70,48 @@ def _revision(engine: str, name: str) -> str | None:
     return None
 
 
-def engine_settings(engine: str) -> set[str]:
-    """The names of the engine's own settings."""
+def engine_settings(engine: str) -> dict[str, Any]:
+    """The engine's own settings, with what they are when nobody says."""
     if engine == "openai":
         from pipelines.inference.openai import SETTINGS
 
-        return set(SETTINGS)
+        return SETTINGS
     if engine == "builtin":
         from pipelines.inference.builtin import Faults
 
-        return {each.name for each in dataclasses.fields(Faults)}
-    return set()
+        return dataclasses.asdict(Faults())
+    return {}
+
+
+def _check_settings(role: str, engine: str, table: Mapping[str, Any]) -> None:
+    settings = engine_settings(engine)
+    if unknown := table.keys() - settings.keys():
+        known = ", ".join(sorted({"use", "sampling"} | FIELDS | settings.keys()))
+        raise BadModel(f"[models.{role}] has no key {', '.join(sorted(unknown))}; it may have: {known}")
+    for name, value in table.items():
+        kind = type(settings[name])
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            raise BadModel(f"[models.{role}] {name} = {value!r} should be of type {kind.__name__}")
+    if engine == "builtin":
+        _check_faults(role, table)
+    if engine == "openai":
+        _check_continuation(role, table)
+
+
+def _check_faults(role: str, table: Mapping[str, Any]) -> None:
+    from pipelines.inference.builtin import Faults
+
+    try:
+        Faults(**table)
+    except ValueError as error:
+        raise BadModel(f"[models.{role}] {error}") from error
+
+
+def _check_continuation(role: str, table: Mapping[str, Any]) -> None:
+    from pipelines.inference.openai import CONTINUATIONS
+
+    if (way := table.get("continuation", "vllm")) not in CONTINUATIONS:
+        raise BadModel(f"[models.{role}] continuation = {way!r}; there are: {', '.join(CONTINUATIONS)}")
 
 
 def _parse_use(role: str, use: Any) -> tuple[str, str, str | None]:
@@ -99,6 +129,8 @@ def _parse_use(role: str, use: Any) -> tuple[str, str, str | None]:
     name, _, url = rest.partition("@http")
     if not name or re.search(r".@[^@]*[:/]", name):  # else it would be asked of OpenAI, under that name
         raise BadModel(f"model {role!r}: {use!r} names no model, or a URL without http:// or https://")
+    if "@" in url.partition("//")[2].partition("/")[0]:
+        raise BadModel(f"model {role!r}: the URL holds a user or password; name a variable with key_env instead")
     return engine, name, f"http{url}" if url else None
 
 
@@ -112,6 +144,7 @@ def _check_types(role: str, given: Mapping[str, Any]) -> None:
         "timeout": (int, float),
         "outage_limit": (int, float),
         "price": (dict,),
+        "sampling": (dict,),
     }
     for name, value in given.items():
         if not isinstance(value, wanted[name]) or isinstance(value, bool):

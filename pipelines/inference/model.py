@@ -17,6 +17,18 @@ class BadModel(ValueError):
     """A model that a recipe or the command line describes wrongly."""
 
 
+_WHOLE, _TEXTS = (int, "a whole number"), (list | tuple, "a list of texts")
+_KINDS: dict[str, tuple[Any, str]] = {
+    "max_tokens": _WHOLE,
+    "top_k": _WHOLE,
+    "logprobs": _WHOLE,
+    "stop": _TEXTS,
+    "bad_words": _TEXTS,
+    "extra": (Mapping, "a table"),
+}
+_NUMBER = (int | float, "a number")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How to sample. None leaves a parameter to the engine's own default; everything else is part of the request.
@@ -37,6 +49,15 @@ class Sampling:
     bad_words: Sequence[str] | None = None
     logprobs: int | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises BadModel for a value that no engine could use."""
+        for name, value in self.given().items():
+            kind, words = _KINDS.get(name, _NUMBER)
+            if isinstance(value, bool) or not isinstance(value, kind):
+                raise BadModel(f"sampling parameter {name} = {value!r} should be {words}")
+        if self.max_tokens < 1:
+            raise BadModel(f"sampling parameter max_tokens = {self.max_tokens} should be at least 1")
 
     def given(self) -> dict[str, Any]:
         """The parameters that have a value."""
@@ -122,6 +143,7 @@ class Asking(NamedTuple):
 
 
 def asking(model: Model, sampling: Sampling, messages: Sequence[Message]) -> Asking:
+    """A conversation with a model, ready to be asked for samples."""
     conversation = model.conversation(messages)
     given = sampling.given()
     counted = {name: value for name, value in given.items() if name != "max_tokens"}

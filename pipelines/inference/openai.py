@@ -41,10 +41,13 @@ CONTINUATIONS: dict[str, dict[str, Any]] = {
 }
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0  # seconds
+CONNECT_WITHIN = 10.0  # seconds
 PATIENCE_AT_START = 4.0  # seconds: an endpoint that was never reached is more likely mistyped than down
 STRIKES = 3  # refusals before anything was answered, after which it is the set-up that is wrong
-ROW_TRIES = 10  # of one request that breaks the server, or takes forever, while others are answered
+ROW_TRIES = 10  # of one request that breaks the server, or takes forever; then it is seen whether others do too
+PROBE = [{"role": "user", "content": "Say yes."}]
 
+BROKEN_OFF = {"error", "abort", "insufficient_system_resource"}  # finish reasons of what is no answer
 ROW_ERRORS = {400, 413, 422}
 OF_THE_ROW = re.compile(rb"context.?length|too long|content.?(?:filter|policy)", re.IGNORECASE)
 SETUP_ERRORS = {401, 403, 404, 405}
@@ -67,17 +70,27 @@ class OpenAI:
 
     async def send(self, request: Request) -> dict[str, Any]:
         body = orjson.dumps(self.body(request))
-        tries, answered_before = 0, self._answered
+        tries = by_row = 0
         while True:
             await self._wait_until_allowed()
             try:
                 return self._take(await self._post(body), request)
             except Again as again:
-                tries += 1
-                if again.by_row and tries >= ROW_TRIES and self._answered > answered_before:
-                    raise Refused(f"{again} {tries} times, while other requests were answered") from again
+                tries, by_row = tries + 1, by_row + again.by_row
+                if again.by_row and by_row % ROW_TRIES == 0 and await self._answers_others(request):
+                    raise Refused(f"{again} {by_row} times, while others are answered") from again
                 self._check_patience(again)
                 await self._pause(again, tries)
+
+    async def _answers_others(self, request: Request) -> bool:
+        """Whether it answers what no row can have spoilt. Only then a row is to blame: when all requests fail alike,
+        that is a bad night, and no fact."""
+        probe = {"model": self._model.name, "messages": PROBE, self._settings["limit_field"]: 16}
+        try:
+            self._take(await self._post(orjson.dumps(probe)), request)
+        except (Again, Refused, Misconfigured):
+            return False
+        return True
 
     async def close(self) -> None:
         if self._session is not None:
@@ -112,6 +125,8 @@ class OpenAI:
         try:
             async with self._session.post(self._address, data=body) as reply:
                 content = await reply.read()
+        except aiohttp.ConnectionTimeoutError as error:
+            raise Again(f"no connection within {CONNECT_WITHIN:g} s", reached=False) from error
         except TimeoutError as error:
             raise Again(f"no reply within {self._model.timeout:g} s", by_row=True) from error
         except (aiohttp.ClientError, OSError) as error:
@@ -129,6 +144,8 @@ class OpenAI:
             raise Again(f"status 200, but no completion: {self._excerpt(content)}", by_row=True) from error
         if not choices:
             raise Again("status 200, but no choices", by_row=True)
+        if broken := {choice["finish_reason"] for choice in choices} & BROKEN_OFF:
+            raise Again(f"status 200, but broken off ({', '.join(sorted(broken))})", by_row=True)
         self._answered += 1
         self._silent_since = None
         kept = {name: said[name] for name in ("model", "system_fingerprint", "usage") if said.get(name) is not None}
@@ -198,7 +215,7 @@ def _session(timeout: float, headers: Mapping[str, str]) -> aiohttp.ClientSessio
         headers=headers,
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=timeout),
+        timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_WITHIN),
         trust_env=any(name.lower().endswith("_proxy") for name in os.environ),
     )
 
@@ -207,11 +224,16 @@ def _authorization(model: Model, url: str) -> dict[str, str]:
     """The key's header. It is read from the environment here and is kept nowhere else."""
     variable = model.key_env or "OPENAI_API_KEY"
     key = os.environ.get(variable)
-    if key:
+    if key and (model.key_env or is_private(url)):
         return {"Authorization": f"Bearer {key}"}
     if model.key_env or url == OPENAI:
         raise Misconfigured(f"{model.role} ({model.name} at {url}) needs a key: set {variable}")
     return {}
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody on the way can read what is sent there. A key that no recipe names goes nowhere else."""
+    return url.startswith("https://") or URL(url).host in ("localhost", "127.0.0.1", "::1")
 
 
 def _choice(choice: dict[str, Any]) -> dict[str, Any]:
@@ -219,6 +241,8 @@ def _choice(choice: dict[str, Any]) -> dict[str, Any]:
     message = choice["message"]
     names = ("content", "reasoning_content", "reasoning", "tool_calls", "refusal")
     kept: dict[str, Any] = {"message": {name: message[name] for name in names if message.get(name) is not None}}
+    if isinstance(message.get("content"), list):  # parts, as some Mistral models give them
+        kept["message"]["content"] = "".join(part["text"] for part in message["content"] if part["type"] == "text")
     kept["finish_reason"] = choice.get("finish_reason")
     if choice.get("logprobs"):
         kept["logprobs"] = choice["logprobs"]

@@ -26,6 +26,7 @@ order by p.draw, p.id
 
 
 def schema() -> pa.Schema:
+    """One row for each accepted problem that has an answer."""
     import pyarrow as pa
 
     message = pa.struct([("role", pa.string()), ("content", pa.string())])

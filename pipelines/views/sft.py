@@ -27,6 +27,7 @@ order by p.draw, r.sample, r.id
 
 
 def schema() -> pa.Schema:
+    """One row for each attempt that is worth imitating; `messages` ends with it."""
     import pyarrow as pa
 
     message = pa.struct([("role", pa.string()), ("content", pa.string())])

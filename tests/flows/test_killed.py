@@ -297,3 +297,12 @@ def test_a_run_goes_on_once_a_full_disk_has_room(tmp_path, small_disk):
     assert paid.items() <= {entry.key: entry.reply for entry in journaled(small_disk)}.items()
     finish(words, tmp_path / "undisturbed")
     assert contents(version(small_disk)) == contents(version(tmp_path / "undisturbed"))
+
+
+@pytest.mark.parametrize("server", [["--jitter", "0.2"]], indirect=True, ids=["slow"])
+def test_a_run_that_has_enough_throws_nothing_away(server, tmp_path):
+    """What is under way when the last row is accepted is paid for: it is awaited and kept for the next run."""
+    changes = [*asking_it(server, 8), "models.teacher.in_flight=8", "shard=4"]
+    finish(command(*changes), tmp_path / "data")
+    ended = life(server, tmp_path / "data", changes)
+    assert (ended.lost(), ended.unanswered) == (0, 0)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pipelines.inference.engines import parse_model
 from pipelines.inference.model import Asking, Model, Sampling, asking
 from pipelines.journal import Journal
 from tests.server import Behaviour, Server, canned, serving
-from tests.small import Site
+from tests.small import Site, author
 
 
 def messages(question: str) -> list[dict[str, str]]:
@@ -92,48 +93,62 @@ def test_no_engine_is_opened_for_what_is_journaled(tmp_path: Path):
     asyncio.run(run())
 
 
-CHANGES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
-    ("the model", {"use": "openai:other@{url}"}, {}),
-    ("its revision", {"revision": "2"}, {}),
-    ("its deployment", {"deployment": "fp8"}, {}),
-    ("the system prompt", {"system": "Be brief."}, {}),
-    ("a setting", {"limit_field": "max_completion_tokens"}, {}),
-    *((name, {}, {name: value}) for name, value in {
-        "temperature": 0.1, "top_p": 0.5, "top_k": 3, "min_p": 0.1, "presence_penalty": 1.0,
-        "frequency_penalty": 1.0, "repetition_penalty": 1.2, "stop": ["x"], "bad_words": ["x"], "logprobs": 1,
-        "extra": {"x": 1},
-    }.items()),
-]  # fmt: skip
+SEEN: list[dict[str, Any]] = [
+    {"name": "other"},
+    {"revision": "2"},
+    {"deployment": "fp8"},
+    {"system": "Be brief."},
+    {"settings": {"limit_field": "max_completion_tokens"}},
+]
+SAMPLED: dict[str, Any] = {
+    "temperature": 0.1,
+    "top_p": 0.5,
+    "top_k": 3,
+    "min_p": 0.1,
+    "presence_penalty": 1.0,
+    "frequency_penalty": 1.0,
+    "repetition_penalty": 1.2,
+    "stop": ["x"],
+    "bad_words": ["x"],
+    "logprobs": 1,
+    "extra": {"x": 1},
+}
+UNSEEN: list[dict[str, Any]] = [{"timeout": 5}, {"in_flight": 2}, {"outage_limit": 5}, {"price": {"input": 1.0}}]
 
 
-@pytest.mark.parametrize(("table", "sampling"), [each[1:] for each in CHANGES], ids=[each[0] for each in CHANGES])
-def test_what_the_model_sees_changed_is_asked_again(tmp_path: Path, table: dict[str, Any], sampling: dict[str, Any]):
+def calls_after(folder: Path, changes: dict[str, Any], **sampling: Any) -> int:
+    """How many requests a server has had when the same is asked of a model as it was, and of one changed."""
+
     async def run() -> int:
-        async with connected(tmp_path) as (client, of, server):
+        async with connected(folder) as (client, of, server):
             await text(client, line(of))
-            other = parse_model("teacher", {"use": f"openai:test@{server.url}"} | table | (
-                {"use": table["use"].format(url=server.url)} if "use" in table else {}
-            ))  # fmt: skip
-            async with opened(other, tmp_path) as later:
+            other = replace(of, **changes)
+            async with opened(other, folder) as later:
                 await text(later, line(other, **sampling))
             return server.calls
 
-    assert asyncio.run(run()) == 2
+    return asyncio.run(run())
 
 
-@pytest.mark.parametrize(
-    "table", [{"timeout": 5}, {"in_flight": 2}, {"outage_limit": 5}, {"price": {"input": 1.0}}], ids=str
-)
-def test_what_no_model_sees_is_not(tmp_path: Path, table: dict[str, Any]):
-    async def run() -> int:
-        async with connected(tmp_path) as (client, of, server):
-            await text(client, line(of))
-            other = parse_model("teacher", {"use": f"openai:test@{server.url}", **table})
-            async with opened(other, tmp_path) as later:
-                await text(later, line(other))
-            return server.calls
+@pytest.mark.parametrize("changes", SEEN, ids=str)
+def test_another_model_is_asked_again(tmp_path: Path, changes: dict[str, Any]):
+    assert calls_after(tmp_path, changes) == 2
 
-    assert asyncio.run(run()) == 1
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_another_way_of_sampling_is_asked_again(tmp_path: Path, name: str):
+    assert calls_after(tmp_path, {}, **{name: SAMPLED[name]}) == 2
+
+
+def test_no_parameter_is_left_out_here():
+    assert {*SAMPLED, "max_tokens"} == {each.name for each in fields(Sampling)}
+    changed = {name for changes in (*SEEN, *UNSEEN) for name in changes}
+    assert {*changed, "role", "engine", "sampling", "url", "key_env"} == {each.name for each in fields(Model)}
+
+
+@pytest.mark.parametrize("changes", UNSEEN, ids=str)
+def test_what_no_model_sees_asks_nothing_again(tmp_path: Path, changes: dict[str, Any]):
+    assert calls_after(tmp_path, changes) == 1
 
 
 def test_samples_seeds_and_numbers_of_choices_are_requests_of_their_own(tmp_path: Path):
@@ -318,19 +333,12 @@ def test_a_runs_books_are_the_servers_books_under_mixed_faults(site: Site, monke
     rates = {name: 0.04 for name in ("429", "500", "503", "close", "close-within", "malformed", "no-choices")}
     quiet = site.turn()
     monkeypatch.setenv("THOUGHTMILL_DATA", str(site.folder / "other"))
-    noisy = site.turn(behaviour=behaviour_like(faults=rates, retry_after=0.01, log=path))
+    noisy = site.turn(behaviour=Behaviour(author=author, faults=rates, retry_after=0.01, log=path))
     answered = [each for each in map(orjson.loads, path.read_bytes().splitlines()) if each["fault"] == "ok"]
     assert noisy.requests > len(answered) == noisy.made.counts["sent"] == quiet.requests
     assert {each["status"] for each in answered} == {200}
     assert noisy.digests == quiet.digests
     assert noisy.made.ledger == quiet.made.ledger
-
-
-def behaviour_like(**more: Any) -> Behaviour:
-    """The small runs' server, with faults."""
-    from tests.small import author
-
-    return Behaviour(author=author, **more)
 
 
 def test_a_key_is_in_no_file_and_in_no_log(site: Site, monkeypatch: pytest.MonkeyPatch, caplog: Any, capfd: Any):
@@ -340,7 +348,7 @@ def test_a_key_is_in_no_file_and_in_no_log(site: Site, monkeypatch: pytest.Monke
     caplog.set_level(logging.DEBUG)
     site.value["models"]["teacher"]["key_env"] = "SOME_KEY"
     path = site.folder / "log"
-    turned = site.turn(behaviour=behaviour_like(api_key=key, faults={"500": 0.1, "close": 0.05}, log=path))
+    turned = site.turn(behaviour=Behaviour(author=author, api_key=key, faults={"500": 0.1, "close": 0.05}, log=path))
     assert turned.requests > 24  # so the right key came
     assert key not in caplog.text + "".join(capfd.readouterr())
     written = [each for each in site.folder.parent.rglob("*") if each.is_file() and each != path]
@@ -352,7 +360,7 @@ def test_a_wrong_key_is_in_no_error(site: Site, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("SOME_KEY", "sk-wrong")
     site.value["models"]["teacher"]["key_env"] = "SOME_KEY"
     with pytest.raises(Misconfigured) as caught:
-        site.turn(behaviour=behaviour_like(api_key="right"))
+        site.turn(behaviour=Behaviour(author=author, api_key="right"))
     assert "401" in str(caught.value)
     assert "sk-wrong" not in str(caught.value)
 

@@ -724,20 +724,3 @@ def test_without_a_key_no_header_is_sent(monkeypatch: pytest.MonkeyPatch):
 
     asyncio.run(once())
     assert came == [None]
-
-
-def test_the_environments_key_for_openai_reaches_no_other_host(monkeypatch: pytest.MonkeyPatch):
-    """Unless a recipe says so: a key for one provider is not handed to another."""
-    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret-123")
-    came: list[Any] = []
-
-    def handle(body: Body) -> web.Response:
-        came.append(body["authorization"])
-        return said(completion())
-
-    async def once(**more: Any) -> None:
-        async with handling(handle) as url, engine_for(url, **more) as (engine, of):
-            await engine.send(request(of))
-
-    asyncio.run(once(key_env="OPENAI_API_KEY"))
-    assert came == ["Bearer sk-secret-123"]
