@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -154,7 +155,7 @@ def _or_one_line(job: Callable[[], Any]) -> Any:
     from pipelines.inference.engine import Misconfigured, Outage
     from pipelines.recipe import BadRecipe
     from pipelines.rows import BadRows
-    from pipelines.store import DiskFull
+    from pipelines.store import DiskFull, disk_full
 
     try:
         return job()
@@ -162,6 +163,11 @@ def _or_one_line(job: Callable[[], Any]) -> Any:
         _fail(str(error), EXIT_BAD)
     except (Outage, DiskFull) as error:
         _fail(f"{error}. Run the same command again to go on", EXIT_RESUMABLE)
+    except OSError as error:
+        full = disk_full(error, Path(error.filename or "the data"))
+        if not isinstance(full, DiskFull):
+            raise
+        _fail(f"{full}. Run the same command again to go on", EXIT_RESUMABLE)
     except Interrupted as error:
         _fail(f"{error}; run the same command again to go on", EXIT_INTERRUPTED)
     except (asyncio.CancelledError, KeyboardInterrupt):

@@ -226,6 +226,8 @@ class Mill:
             opens.cancel()
         for task in done & self._under_way.keys():
             start = self._under_way.pop(task)
+            if isinstance(task.exception(), Stopping) and self._run.client.failure:
+                raise self._run.client.failure
             self._early[start] = self._done(task.result())
         self._close_ranks()
         self._tell()

@@ -69,6 +69,8 @@ def release(
     """Write the draws before `stop` as the next version of `name`, unless a version holds just that already."""
     home = datasets / name
     home.mkdir(parents=True, exist_ok=True)
+    for left in home.glob(".*"):  # by a run that was killed while it wrote a version
+        shutil.rmtree(left)
     aside = home / f".{uuid.uuid4().hex[:8]}"
     try:
         facts = write_facts(aside / "facts", parts, stop)

@@ -126,7 +126,7 @@ def replace(path: Path, content: bytes | pa.Buffer, *, sync: bool = False) -> No
 def disk_full(error: OSError, path: Path) -> Exception:
     """The error that a person should see for `error` while writing to `path`."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(f"no space left for {path}; free some and run again: everything paid for is in the journal")
+        return DiskFull(f"no space left for {path}; free some and run again: what was complete before is kept")
     return error
 
 

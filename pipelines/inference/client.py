@@ -35,6 +35,7 @@ class Client:
         self._places = {role: Places(model.in_flight) for role, model in models.items()}
         self._asked: dict[tuple[bytes, int], asyncio.Future[Entry]] = {}
         self._stopping = False
+        self.failure: Exception | None = None  # what ended the run, if anything did
         self.counts: Counter[str] = Counter()
 
     async def reply(self, asking: Asking, *, seed: int, sample: int, draw: int, n: int = 1) -> tuple[bytes, Any]:
@@ -69,6 +70,7 @@ class Client:
         except BaseException as error:
             answer.set_exception(error)
             answer.exception()  # there may be nobody else to see it
+            self._end_with(error)
             raise
         else:
             answer.set_result(entry)
@@ -90,6 +92,12 @@ class Client:
             places.give_back()
         self._count(reply)
         return to_entry(key, request, reply)
+
+    def _end_with(self, error: BaseException) -> None:
+        """After a failure that ends the run nothing more is sent, and paid for in vain."""
+        if isinstance(error, Exception) and not isinstance(error, Stopping):
+            self.failure = self.failure or error
+            self.stop()
 
     def _engine(self, model: Model) -> Engine:
         if model.role not in self._engines:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+from pipelines.inference.client import Stopping
 from pipelines.inference.engine import Answer, read
 from pipelines.inference.model import Asking, Model, Sampling, asking, seed_of
 from pipelines.records import Attempt, Problem, Turn, attempt, to_json
 from pipelines.stage import Run, Step
 from prompts.template import Template
+
+T = TypeVar("T")
+
+
+async def each_of(answers: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """All answers. When one fails the others are still awaited, for they are under way and paid for."""
+    done = await asyncio.gather(*answers, return_exceptions=True)
+    if failed := [each for each in done if isinstance(each, BaseException)]:
+        raise min(failed, key=lambda each: isinstance(each, Stopping))  # the cause, before what follows from it
+    return [each for each in done if not isinstance(each, BaseException)]
 
 
 @dataclass

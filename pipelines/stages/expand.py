@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Facts
 from pipelines.stage import Run, Shard, Step
-from pipelines.stages.ask import Asker
+from pipelines.stages.ask import Asker, each_of
 from pipelines.store import Output
 from prompts.template import Template
 
@@ -30,8 +28,8 @@ async def expand(
     asker = Asker(run, step, prompt, model, sampling)
     questions = [asker.question(each, question=each.question) for each in shard.live]
     if together:
-        came = await asyncio.gather(*(question.together(n) for question in questions))
+        came = await each_of(question.together(n) for question in questions)
         attempts = [attempt for group in came for attempt in group]
     else:
-        attempts = await asyncio.gather(*(question.attempt(k) for question in questions for k in range(n)))
+        attempts = await each_of(question.attempt(k) for question in questions for k in range(n))
     return Output(Facts([], list(attempts), []), [each.id for each in shard.live])

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Verdict, problem, verdict
 from pipelines.stage import Run, Shard, Step
-from pipelines.stages.ask import Asker
+from pipelines.stages.ask import Asker, each_of
 from pipelines.store import Output
 from prompts.template import Template
 
@@ -26,7 +25,7 @@ async def grade(
     """
     asker = Asker(run, step, prompt, model, sampling)
     answered = [(each, attempt) for each in shard.live for attempt in shard.case(each).attempts]
-    graded = await asyncio.gather(*(_grade(problem, attempt, asker, votes) for problem, attempt in answered))
+    graded = await each_of(_grade(problem, attempt, asker, votes) for problem, attempt in answered)
     facts = Facts.none()
     for each in graded:
         facts.extend(each)
@@ -45,7 +44,7 @@ async def _grade(asked: Problem, attempt: Attempt, asker: Asker, votes: int) -> 
         domain=asked.domain,
     )
     question = asker.question(task, question=asked.question, response=attempt.text)
-    judgements = await asyncio.gather(*(question.attempt(vote) for vote in range(votes)))
+    judgements = await each_of(question.attempt(vote) for vote in range(votes))
     scores = [float(found[1]) for each in judgements if (found := SCORE.search(each.text))]
     scores = [score for score in scores if 0 <= score <= 10]
     return Facts([task], list(judgements), [_reward(attempt, scores, asker, "no judgement can be read")])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ from filters.verifiers import VERIFIERS
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Verdict, problem, verdict
 from pipelines.stage import Run, Shard, Step
-from pipelines.stages.ask import Asker
+from pipelines.stages.ask import Asker, each_of
 from pipelines.store import Output
 from prompts.template import Template
 
@@ -29,7 +28,7 @@ async def pose(
     """
     asker = Asker(run, step, prompt, model, sampling)
     questions = [asker.question(drawn, seeds=drawn.question) for drawn in shard.live]
-    attempts = await asyncio.gather(*(question.attempt(0) for question in questions))
+    attempts = await each_of(question.attempt(0) for question in questions)
     facts, live, out = Facts([], list(attempts), []), [], []
     for drawn, attempt in zip(shard.live, attempts, strict=True):
         said = read_posing(attempt, prompt)
