@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
 # Nothing was accepted; something must be mended; the same command goes on later; a person stopped it.
 EXIT_NOTHING, EXIT_BAD, EXIT_RESUMABLE, EXIT_INTERRUPTED = 1, 2, 75, 130
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -155,7 +158,7 @@ def _or_one_line(job: Callable[[], Any]) -> Any:
     from pipelines.inference.engine import Misconfigured, Outage
     from pipelines.recipe import BadRecipe
     from pipelines.rows import BadRows
-    from pipelines.store import DiskFull, disk_full
+    from pipelines.store import DiskFull
 
     try:
         return job()
@@ -164,10 +167,10 @@ def _or_one_line(job: Callable[[], Any]) -> Any:
     except (Outage, DiskFull) as error:
         _fail(f"{error}. Run the same command again to go on", EXIT_RESUMABLE)
     except OSError as error:
-        full = disk_full(error, Path(error.filename or "the data"))
-        if not isinstance(full, DiskFull):
+        if not (error.errno in FULL or (error.errno in FORBIDDEN and error.filename)):
             raise
-        _fail(f"{full}. Run the same command again to go on", EXIT_RESUMABLE)
+        where = f" ({error.filename})" if error.filename else ""
+        _fail(f"cannot write: {error.strerror}{where}", EXIT_RESUMABLE if error.errno in FULL else EXIT_BAD)
     except Interrupted as error:
         _fail(f"{error}; run the same command again to go on", EXIT_INTERRUPTED)
     except (asyncio.CancelledError, KeyboardInterrupt):

@@ -30,6 +30,7 @@ RECIPES = Path(__file__).parent / "recipes"
 PROJECT = Path(__file__).parent.parent
 
 KEYS = {"name", "about", "paper", "seed", "shard", "target", "arms", "without", "models", "stages", "views"}
+TABLES = {"target", "arms", "without", "models"}
 TARGET_KEYS = {"accepted", "candidates"}
 SHARD_BYTES = 256 << 20  # what the answers of one shard may come to, at their longest
 TOKEN_BYTES = 5  # of text, at the most that is usual
@@ -93,13 +94,26 @@ def read(path: Path, *, changes: Sequence[str] = ()) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadRecipe(f"{path}: not TOML ({error})") from error
     value.setdefault("name", path.stem)
+    _check_shape(value)
     for change in changes:
         apply(value, change)
+    _check_shape(value)
     for arm, on in value.get("arms", {}).items():
+        if arm not in value.get("without", {}):
+            known = ", ".join(value.get("without", {})) or "none"
+            raise BadRecipe(f"no arm {arm!r}: [without.{arm}] should say what changes without it; there are: {known}")
         if on is False:
-            for place, replacement in value.get("without", {}).get(arm, {}).items():
+            for place, replacement in value["without"][arm].items():
                 assign(value, place, copy.deepcopy(replacement))
     return value
+
+
+def _check_shape(value: Mapping[str, Any]) -> None:
+    """Check that what should be tables are tables."""
+    for name in TABLES & value.keys():
+        _checked(value[name], dict, name)
+    for each in _checked(value.get("stages", []), list, "stages"):
+        _checked(each, dict, "each of stages")
 
 
 def apply(value: dict[str, Any], change: str) -> None:
@@ -116,6 +130,8 @@ def apply(value: dict[str, Any], change: str) -> None:
 def assign(value: dict[str, Any], place: str, new: Any) -> None:
     """Set `target.accepted`, `models.teacher` or, by the name of a stage, `expand.n`."""
     head, *rest = place.split(".")
+    if not all([head, *rest]):
+        raise BadRecipe(f"{place!r} is no place in a recipe; say for example target.accepted=50")
     if head in KEYS - {"stages"}:
         inner: Any = value
         rest = [head, *rest]
@@ -169,6 +185,11 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
     _known(target, TARGET_KEYS, "target")
     models = {role: parse_model(role, spec) for role, spec in value.get("models", {}).items()}
     steps = _steps(value, models, folder)
+    used = {step.parameters["model"].role for step in steps if isinstance(step.parameters.get("model"), Model)}
+    if idle := models.keys() - used:
+        raise BadRecipe(
+            f"no stage asks the model {', '.join(sorted(idle))}; the stages ask: {', '.join(sorted(used))}"
+        )
     selection = steps.pop() if steps[-1].stage is STAGES["select"] else None
     return Recipe(
         name=_dataset_name(value["name"]),
@@ -188,6 +209,8 @@ def _views(given: Any) -> list[str]:
     for name in _checked(given, list, "views"):
         if name not in VIEWS:
             raise BadRecipe(f"no view {name!r}; there are: {', '.join(VIEWS)}")
+        if given.count(name) > 1:
+            raise BadRecipe(f"the view {name!r} is there twice")
     return given
 
 
@@ -251,7 +274,10 @@ def _step(table: Mapping[str, Any], models: Mapping[str, Model], folder: Path) -
     if "prompt" in bound:
         bound["prompt"].render(dict.fromkeys(stage.tells, ""))
     _check_rules(name, use, bound.get("rules", []))
-    _check_seeds(name, bound)
+    try:
+        stage.check(bound)
+    except ValueError as error:
+        raise BadRecipe(f"stage {name!r}: {error}") from error
     return Step(name, stage, bound)
 
 
@@ -287,7 +313,8 @@ def _rows(given: Any, where: str, folder: Path) -> Rows:
     _known(table, {"path", "columns"}, where)
     paths = table.get("path")
     paths = [paths] if isinstance(paths, str) else _checked(paths, list, f"{where}.path")
-    return Rows([_find_file(path, folder) for path in paths], columns=table.get("columns", {}))
+    columns = _checked(table.get("columns", {}), dict, f"{where}.columns")
+    return Rows([_find_file(_checked(path, str, where), folder) for path in paths], columns=columns)
 
 
 def _find_file(path: str, folder: Path) -> Path:
@@ -315,7 +342,20 @@ def _rule(given: Any, where: str) -> BoundRule:
         raise BadRecipe(f"{where}: rule {name!r} needs {', '.join(missing)}")
     for each, value in table.items():
         _check_parameter(value, hints[each], f"{where}: rule {name!r}, {each}")
-    return BoundRule(name, found, {**_defaults(parameters), **table})
+    bound = BoundRule(name, found, {**_defaults(parameters), **table})
+    try:
+        try_out(bound)
+    except ValueError as error:
+        raise BadRecipe(f"{where}: {error}") from error
+    return bound
+
+
+def try_out(each: BoundRule) -> None:
+    """Let a rule refuse its parameters, on nothing. Raises its ValueError."""
+    if each.rule.kind == "ordered":
+        each.rule.run(**each.parameters)
+    if each.rule.kind == "snapshot":
+        each.rule.run([], **each.parameters)
 
 
 def _defaults(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
@@ -331,13 +371,6 @@ def _check_rules(name: str, use: str, rules: Sequence[BoundRule]) -> None:
     doubled = {each.name for each in rules if [other.name for other in rules].count(each.name) > 1}
     if doubled:
         raise BadRecipe(f"stage {name!r}: the rule {', '.join(sorted(doubled))} is there twice")
-
-
-def _check_seeds(name: str, bound: Mapping[str, Any]) -> None:
-    for seeds in bound.values():
-        if isinstance(seeds, Seeds) and not 1 <= bound["per_problem"] <= len(seeds.rows):
-            number = bound["per_problem"]
-            raise BadRecipe(f"stage {name!r}: per_problem = {number}, and there are {len(seeds.rows)} seeds")
 
 
 def _give_order(steps: Sequence[Step]) -> None:

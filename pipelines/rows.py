@@ -53,7 +53,11 @@ class Rows:
 
     def text(self, index: int, name: str) -> str | None:
         """A field as text; numbers are taken as they are written. Raises BadRows for anything else."""
-        value = self.field(index, name)
+        return self.as_text(self[index], index, name)
+
+    def as_text(self, row: Mapping[str, Any], index: int, name: str) -> str | None:
+        """The same of a row that is at hand."""
+        value = row.get(self.columns.get(name, name))
         if value is None or isinstance(value, str):
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -72,15 +76,23 @@ class _Digests:
     def __init__(self, rows: Rows) -> None:
         self._each = bytearray()
         for index in range(len(rows)):
-            question = rows.text(index, "question")
-            if not question or not question.strip():
-                column = rows.columns.get("question", "question")
-                raise BadRows(f"{rows.where(index)}: no text in the column {column!r}; it has {_names(rows[index])}")
-            row = orjson.dumps(rows[index], option=orjson.OPT_SORT_KEYS, default=str)
-            self._each += hashlib.blake2b(row, digest_size=8).digest()
+            row = rows[index]
+            _check_texts(rows, row, index)
+            content = orjson.dumps(row, option=orjson.OPT_SORT_KEYS, default=str)
+            self._each += hashlib.blake2b(content, digest_size=8).digest()
 
     def between(self, start: int, stop: int) -> str:
         return hashlib.blake2b(self._each[8 * start : 8 * stop], digest_size=16).hexdigest()
+
+
+TEXTS = ("question", "answer", "verifier", "domain", "category", "source", "license")
+
+
+def _check_texts(rows: Rows, row: Mapping[str, Any], index: int) -> None:
+    question, *_ = [rows.as_text(row, index, name) for name in TEXTS]
+    if not question or not question.strip():
+        column = rows.columns.get("question", "question")
+        raise BadRows(f"{rows.where(index)}: no text in the column {column!r}; it has {_names(row)}")
 
 
 class Seeds:
@@ -146,13 +158,13 @@ class Seeds:
     def domain(self, index: int) -> str | None:
         return self.rows.text(index, "domain") or self.rows.text(index, "category")
 
-    def in_domain(self, domain: str | None) -> list[int]:
-        """The rows of a domain, in their order."""
+    def by_domain(self) -> dict[str | None, list[int]]:
+        """The rows of each domain, in their order."""
         if self._by_domain is None:
             self._by_domain = defaultdict(list)
             for index in range(len(self.rows)):
                 self._by_domain[self.domain(index)].append(index)
-        return self._by_domain[domain]
+        return self._by_domain
 
 
 class _JsonLines:

@@ -32,6 +32,7 @@ class Stage(NamedTuple):
     defaults: Mapping[str, Any] = {}  # in a recipe's words, for what a recipe leaves out
     is_source: bool = False  # makes the draws, instead of reading those of the stage before
     tells: frozenset[str] = frozenset()  # what its prompt is given
+    check: Callable[[Mapping[str, Any]], None] = lambda given: None  # raises ValueError for parameters that cannot be
 
 
 @dataclass

@@ -149,5 +149,8 @@ def _check_types(role: str, given: Mapping[str, Any]) -> None:
     for name, value in given.items():
         if not isinstance(value, wanted[name]) or isinstance(value, bool):
             raise BadModel(f"[models.{role}] {name} = {value!r} should be of type {wanted[name][-1].__name__}")
+    for name, value in given.get("price", {}).items():
+        if name not in ("input", "output") or isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadModel(f"[models.{role}] price.{name} = {value!r}; it may have input and output, as numbers")
     if given.get("in_flight", 1) < 1:
         raise BadModel(f"[models.{role}] in_flight = {given['in_flight']} should be at least 1")

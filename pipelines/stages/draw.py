@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 from pipelines.inference.model import seed_of
@@ -27,6 +28,18 @@ async def draw(shard: Shard, run: Run, step: Step, *, seeds: Seeds, per_problem:
     return Output(facts, [each.id for each in facts.problems if each.kind == "pose"])
 
 
+def check_draw(given: Mapping[str, Any]) -> None:
+    """Raises ValueError where there are too few seeds for a draw."""
+    seeds, per_problem, within = given["seeds"], given["per_problem"], given["within"]
+    if not 1 <= per_problem <= len(seeds.rows):
+        raise ValueError(f"per_problem = {per_problem}, and there are {len(seeds.rows)} seeds")
+    if within not in ("", "domain"):
+        raise ValueError(f"within = {within!r}; it may be 'domain', or be left out")
+    small = [repr(domain) for domain, rows in seeds.by_domain().items() if len(rows) < per_problem]
+    if within and small:
+        raise ValueError(f"per_problem = {per_problem}, and there are fewer seeds in the domain {', '.join(small)}")
+
+
 def choose(seeds: Seeds, draw: int, run_seed: int, *, per_problem: int, within: str) -> list[int]:
     """The rows of a draw's seeds: a function of the run's seed, the draw and the seeds up to its batch."""
     batch = seeds.batch_of(draw)
@@ -35,7 +48,7 @@ def choose(seeds: Seeds, draw: int, run_seed: int, *, per_problem: int, within: 
     if not within:
         return chance.sample(range(count), per_problem)
     first = chance.randrange(count)
-    same = [i for i in seeds.in_domain(seeds.domain(first)) if i < count and i != first]
+    same = [i for i in seeds.by_domain()[seeds.domain(first)] if i < count and i != first]
     return [first, *chance.sample(same, per_problem - 1)]
 
 

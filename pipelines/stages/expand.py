@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Facts
 from pipelines.stage import Run, Shard, Step
@@ -33,3 +36,9 @@ async def expand(
     else:
         attempts = await each_of(question.attempt(k) for question in questions for k in range(n))
     return Output(Facts([], list(attempts), []), [each.id for each in shard.live])
+
+
+def check_expand(given: Mapping[str, Any]) -> None:
+    """Raises ValueError for less than one sample."""
+    if given["n"] < 1:
+        raise ValueError(f"n = {given['n']} should be at least 1")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Verdict, problem, verdict
@@ -30,6 +32,12 @@ async def grade(
     for each in graded:
         facts.extend(each)
     return Output(facts, [each.id for each in shard.live])
+
+
+def check_grade(given: Mapping[str, Any]) -> None:
+    """Raises ValueError for less than one vote."""
+    if given["votes"] < 1:
+        raise ValueError(f"votes = {given['votes']} should be at least 1")
 
 
 async def _grade(asked: Problem, attempt: Attempt, asker: Asker, votes: int) -> Facts:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from filters.verifiers import VERIFIERS
 from pipelines.inference.model import Model, Sampling
@@ -41,6 +42,14 @@ async def pose(
         else:
             out.append((drawn.draw, ruling.id))
     return Output(facts, live, out)
+
+
+def check_pose(given: Mapping[str, Any]) -> None:
+    """Raises ValueError for an unknown verifier, or a prompt whose answer holds no question."""
+    if given["verifier"] and given["verifier"] not in VERIFIERS:
+        raise ValueError(f"no verifier {given['verifier']!r}; there are: {', '.join(VERIFIERS)}")
+    if "<question>" not in given["prompt"].header.get("replies", ""):
+        raise ValueError(f"the header of prompt {given['prompt'].name!r} should name <question> under replies")
 
 
 class Posing(NamedTuple):

@@ -90,7 +90,7 @@ def test_a_recipes_own_prompt_goes_before_ours(tmp_path: Path):
     assert load("solve/plain", beside=tmp_path).render({"question": "x"})[0]["content"] == "x"
 
 
-@pytest.mark.parametrize("name", ["nothing/here", "../prompts/solve/boxed", "solve/../solve/boxed.md", "/etc/hosts", "", "solve"])
+@pytest.mark.parametrize("name", ["nothing/here", "../recipes/solve/boxed", "solve/../solve/boxed.md", "/etc/hosts", "", "solve"])
 def test_a_name_that_is_none_is_told_what_there_is(name: str, tmp_path: Path):
     with pytest.raises(TemplateError) as caught:
         load(name, beside=tmp_path)

@@ -1,0 +1,92 @@
+"""A stage by itself: a shard in hand, and a model that says what the test wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from pipelines.inference.client import Client
+from pipelines.inference.model import Asking, Model, Sampling
+from pipelines.records import Attempt, Facts, Problem, Turn, attempt, problem
+from pipelines.sameness import Sameness
+from pipelines.stage import Run, Shard, Step
+from pipelines.stages.table import STAGES
+from pipelines.store import Output
+from prompts.template import load
+
+Says = Callable[[str, int], str | dict[str, Any]]
+"""What the model answers to the last message and the sample: a text, or a whole reply."""
+
+
+class Scripted:
+    """Stands for the client of a run, and remembers what it was asked."""
+
+    def __init__(self, says: Says) -> None:
+        self._says = says
+        self.asked: list[tuple[str, int, int]] = []  # message, seed, n
+        self.askings: list[Asking] = []
+
+    async def reply(self, asking: Asking, *, seed: int, sample: int, draw: int, n: int = 1) -> tuple[bytes, Any]:
+        message = asking.messages[-1]["content"]
+        self.asked.append((message, seed, n))
+        self.askings.append(asking)
+        said = self._says(message, sample)
+        reply = said if isinstance(said, dict) else {"choices": [{"message": {"content": said}, "finish_reason": "stop"}]}
+        key, _ = asking.request(seed=seed, sample=sample, draw=draw, n=n)
+        return key, reply
+
+
+class Bench:
+    """Runs one stage on a shard."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self.client = Scripted(lambda message, sample: "")
+
+    def run(
+        self,
+        name: str,
+        *,
+        says: Says = lambda message, sample: "",
+        problems: Sequence[Problem] = (),
+        attempts: Sequence[Attempt] = (),
+        draws: tuple[int, int] = (0, 8),
+        seed: int = 0,
+        **given: Any,
+    ) -> Output:
+        """What the stage makes of these problems, and of what was attempted at them before.
+
+        `given` are the stage's own parameters; a prompt goes by its name.
+        """
+        self.client = Scripted(says)
+        shard = Shard(*draws)
+        shard.take(Output(Facts(list(problems), list(attempts), []), [each.id for each in problems]), Path())
+        run = Run(self._data, seed, cast(Client, self.client), cast(Sameness, None))
+        if "prompt" in given:
+            model = Model(role="teacher", engine="builtin", name="scripted")
+            given = {"model": model, "sampling": Sampling(), **given, "prompt": load(given["prompt"])}
+        step = Step(name, STAGES[name], given)
+        return asyncio.run(STAGES[name].run(shard, run, step, **given))
+
+
+def posed(number: int, question: str = "How many?", **more: Any) -> Problem:
+    return problem(parents=[], stage="pose@1", draw=number, kind="posed", question=question, **more)
+
+
+def answered(of: Problem, text: str | None, *, sample: int = 0, finish: Any = "stop") -> Attempt:
+    return attempt(
+        of=of,
+        stage="expand@1",
+        sample=sample,
+        role="teacher",
+        model="scripted",
+        revision=None,
+        prompt="solve/plain@0",
+        sampling="{}",
+        seed=0,
+        request="0",
+        turns=[Turn("user", of.question), Turn("assistant", text)],
+        finish=finish,
+    )
