@@ -93,6 +93,7 @@ def _release(recipe: Recipe, data: Path, mill: Mill, stop: int, counts: dict[str
         parts=parts,
         stop=stop,
         recipe=recipe.value,
+        prompts=recipe.prompts,
         views=recipe.views,
         prices={role: model.price for role, model in recipe.models.items()},
     )

@@ -60,6 +60,14 @@ class Recipe:
         return next((value for value in self.steps[0].parameters.values() if isinstance(value, Seeds)), None)
 
     @property
+    def prompts(self) -> dict[str, str]:
+        """The text of every template that the recipe uses, by name."""
+        templates = [
+            value for step in self.steps for value in step.parameters.values() if isinstance(value, Template)
+        ]
+        return {each.name: each.text for each in templates}
+
+    @property
     def available(self) -> int | None:
         """How many draws there can be: of brought rows as many as there are, of seeds any number."""
         rows = next((value for value in self.steps[0].parameters.values() if isinstance(value, Rows)), None)
@@ -105,7 +113,26 @@ def read(path: Path, *, changes: Sequence[str] = ()) -> dict[str, Any]:
         if on is False:
             for place, replacement in value["without"][arm].items():
                 assign(value, place, copy.deepcopy(replacement))
+    _anchor(value, path.parent)
     return value
+
+
+def _anchor(value: Mapping[str, Any], folder: Path) -> None:
+    """Let files that lie beside the recipe be found from elsewhere too, when a version keeps the recipe."""
+
+    def anchored(path: Any) -> Any:
+        beside = isinstance(path, str) and not Path(path).is_file() and (folder / path).is_file()
+        return str(folder / path) if beside else path
+
+    for stage in value.get("stages", []):
+        for key in ("seeds", "rows"):
+            given = stage.get(key)
+            if isinstance(given, dict) and "path" in given:
+                given["path"] = anchored(given["path"])
+            elif isinstance(given, list):
+                stage[key] = [anchored(each) for each in given]
+            elif given is not None:
+                stage[key] = anchored(given)
 
 
 def _check_shape(value: Mapping[str, Any]) -> None:
@@ -183,6 +210,7 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
     _known(value, KEYS, "the recipe")
     target = value.get("target", {})
     _known(target, TARGET_KEYS, "target")
+    views = _views(value.get("views", ["sft", "rl"]))
     models = {role: parse_model(role, spec) for role, spec in value.get("models", {}).items()}
     steps = _steps(value, models, folder)
     used = {step.parameters["model"].role for step in steps if isinstance(step.parameters.get("model"), Model)}
@@ -201,7 +229,7 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
         models=models,
         steps=steps,
         selection=selection,
-        views=_views(value.get("views", ["sft", "rl"])),
+        views=views,
     )
 
 
@@ -318,7 +346,7 @@ def _rows(given: Any, where: str, folder: Path) -> Rows:
 
 
 def _find_file(path: str, folder: Path) -> Path:
-    """As the person sees it, beside the recipe, or in the project."""
+    """A file as the person sees it, or beside the recipe, or in the project."""
     for base in (Path(), folder, PROJECT):
         if (base / path).is_file():
             return base / path

@@ -3,7 +3,7 @@
     data/datasets/NAME/vN/facts/{problems,attempts,verdicts}.parquet
                           sft/, rl/          what `datasets.load_from_disk` maps into memory
                           ledger.json        where every candidate went
-                          recipe.toml        what made it; runs again as it stands
+                          recipe.toml        what made it, with its prompts/; runs again as it stands
                           README.md          what it is
                           version.json       written last
 
@@ -63,6 +63,7 @@ def release(
     parts: Sequence[Part],
     stop: int,
     recipe: Mapping[str, Any],
+    prompts: Mapping[str, str],
     views: Sequence[str],
     prices: Mapping[str, Mapping[str, float]],
 ) -> Released:
@@ -84,6 +85,7 @@ def release(
         rows = _write_views(aside, connection, views)
         connection.close()
         _write_about(aside, name=name, version=folder.name, recipe=recipe, books=books, rows=rows, key=key)
+        _write_prompts(aside / "prompts", prompts)
         _put_in_place(aside, folder)
         return Released(folder, True, books)
     except OSError as error:
@@ -281,6 +283,13 @@ def _spending(row: Sequence[Any], price: Mapping[str, float]) -> dict[str, Any]:
         cost = (asked * price.get("input", 0) + answered * price.get("output", 0)) / 1e6
         told["cost"] = round(float(cost), 6)
     return told
+
+
+def _write_prompts(folder: Path, prompts: Mapping[str, str]) -> None:
+    for name, text in prompts.items():
+        path = folder / f"{name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 def _write_about(

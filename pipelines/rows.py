@@ -7,6 +7,7 @@ import mmap
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,6 @@ class Seeds:
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
         self.batches: list[dict[str, Any]] = []
-        self._by_domain: dict[str | None, list[int]] | None = None
         self.settle([], drawn=0)
 
     def settle(self, known: Sequence[dict[str, Any]], *, drawn: int) -> None:
@@ -158,13 +158,13 @@ class Seeds:
     def domain(self, index: int) -> str | None:
         return self.rows.text(index, "domain") or self.rows.text(index, "category")
 
+    @cached_property
     def by_domain(self) -> dict[str | None, list[int]]:
         """The rows of each domain, in their order."""
-        if self._by_domain is None:
-            self._by_domain = defaultdict(list)
-            for index in range(len(self.rows)):
-                self._by_domain[self.domain(index)].append(index)
-        return self._by_domain
+        rows: dict[str | None, list[int]] = defaultdict(list)
+        for index in range(len(self.rows)):
+            rows[self.domain(index)].append(index)
+        return dict(rows)
 
 
 class _JsonLines:

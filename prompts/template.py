@@ -28,6 +28,7 @@ class Template:
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
+        self.text = text
         self.header, self.body = _split_header(name, text)
         self.variables = frozenset(VARIABLE.findall(self.body))
         self.digest = hashlib.blake2b(self.body.encode(), digest_size=8).hexdigest()
@@ -67,7 +68,10 @@ def load(name: str, *, beside: Path | None = None) -> Template:
     for folder in folders:
         path = folder / f"{name}.md"
         if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
-            return Template(name, path.read_text(encoding="utf-8"))
+            try:
+                return Template(name, path.read_text(encoding="utf-8"))
+            except UnicodeDecodeError as error:
+                raise TemplateError(f"prompt {name!r} is not UTF-8 text ({error})") from error
     raise TemplateError(f"no prompt {name!r}; there are: {', '.join(names())}")
 
 

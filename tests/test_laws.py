@@ -111,8 +111,7 @@ def test_a_run_imports_no_prefect_and_no_engine_that_it_does_not_use(site: Site)
     site.value["models"]["teacher"]["use"] = "builtin"
     site.value["target"]["candidates"] = 4
     code = (
-        "import sys\nfrom flows.cli import main\n"
-        f"main(['run', {site.write()!r}, '--quiet'], standalone_mode=False)"
+        f"import sys\nfrom flows.cli import main\nmain(['run', {site.write()!r}, '--quiet'], standalone_mode=False)"
     )
     code = f"import sys, atexit\natexit.register(lambda: print('modules', *sys.modules))\n{code}"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from filters.verifiers import VERIFIERS
 from pipelines.inference.model import seed_of
 from pipelines.records import Facts, Problem, Status, Turn, Verdict, attempt, digest, problem, verdict
 from pipelines.rows import BadRows, Rows, Seeds
@@ -35,9 +36,15 @@ def check_draw(given: Mapping[str, Any]) -> None:
         raise ValueError(f"per_problem = {per_problem}, and there are {len(seeds.rows)} seeds")
     if within not in ("", "domain"):
         raise ValueError(f"within = {within!r}; it may be 'domain', or be left out")
-    small = [repr(domain) for domain, rows in seeds.by_domain().items() if len(rows) < per_problem]
+    small = [repr(domain) for domain, rows in seeds.by_domain.items() if len(rows) < per_problem]
     if within and small:
         raise ValueError(f"per_problem = {per_problem}, and there are fewer seeds in the domain {', '.join(small)}")
+
+
+def check_bring(given: Mapping[str, Any]) -> None:
+    """Raises ValueError for an unknown verifier."""
+    if given["verifier"] not in VERIFIERS:
+        raise ValueError(f"no verifier {given['verifier']!r}; there are: {', '.join(VERIFIERS)}")
 
 
 def choose(seeds: Seeds, draw: int, run_seed: int, *, per_problem: int, within: str) -> list[int]:
@@ -48,7 +55,7 @@ def choose(seeds: Seeds, draw: int, run_seed: int, *, per_problem: int, within: 
     if not within:
         return chance.sample(range(count), per_problem)
     first = chance.randrange(count)
-    same = [i for i in seeds.by_domain()[seeds.domain(first)] if i < count and i != first]
+    same = [i for i in seeds.by_domain[seeds.domain(first)] if i < count and i != first]
     return [first, *chance.sample(same, per_problem - 1)]
 
 
@@ -93,7 +100,7 @@ def _task(rows: Rows, index: int, stage: str, verifier: str) -> Problem:
         kind="task",
         question=seed.question,
         answer=seed.answer,
-        verifier=rows.text(index, "verifier") or verifier,
+        verifier=_verifier(rows, index) or verifier,
         domain=seed.domain,
         source=seed.source,
         license=seed.license,
@@ -127,7 +134,7 @@ def _scores(rows: Rows, index: int, stage: str, facts: Facts) -> list[Verdict]:
         if values and len(values) != len(responses):
             raise BadRows(f"{rows.where(index)}: {len(values)} {column} for {len(responses)} responses")
         for response, value in zip(responses, values, strict=False):
-            score = float(value[0] if isinstance(value, list) else value)
+            score = _number(value, f"{rows.where(index)}: {column}")
             status: Status = "pass" if column == "rewards" or score >= 1 else "fail"
             evidence = {} if status == "pass" else {"reason": "given as wrong"}
             told.append(
@@ -143,6 +150,21 @@ def _scores(rows: Rows, index: int, stage: str, facts: Facts) -> list[Verdict]:
                 )
             )
     return told
+
+
+def _verifier(rows: Rows, index: int) -> str | None:
+    name = rows.text(index, "verifier")
+    if name is not None and name not in VERIFIERS:
+        raise BadRows(f"{rows.where(index)}: no verifier {name!r}; there are: {', '.join(VERIFIERS)}")
+    return name
+
+
+def _number(value: Any, where: str) -> float:
+    """A score; a list of one number is that number, as some reward models give it."""
+    inner = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if not isinstance(inner, int | float):
+        raise BadRows(f"{where} should be numbers or truths, not {value!r}"[:300])
+    return float(inner)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from prompts.template import Template
 
 RULE = "reward@1"  # raise it with the way a judgement is read
 SCORE = re.compile(r"<score>\s*(-?\d{1,3}(?:\.\d{1,6})?)\s*(?:/\s*10)?\s*</score>")
+MARK = re.compile(r"<(/?)(task|response)>", re.IGNORECASE)
 
 
 async def grade(
@@ -51,11 +52,21 @@ async def _grade(asked: Problem, attempt: Attempt, asker: Asker, votes: int) -> 
         question=asked.question,
         domain=asked.domain,
     )
-    question = asker.question(task, question=asked.question, response=attempt.text)
+    question = asker.question(task, question=between_marks(asked.question), response=between_marks(attempt.text))
     judgements = await each_of(question.attempt(vote) for vote in range(votes))
-    scores = [float(found[1]) for each in judgements if (found := SCORE.search(each.text))]
-    scores = [score for score in scores if 0 <= score <= 10]
+    scores = [score for each in judgements if (score := read_score(each.text)) is not None]
     return Facts([task], list(judgements), [_reward(attempt, scores, asker, "no judgement can be read")])
+
+
+def between_marks(text: str) -> str:
+    """A text to be judged, that cannot close or open the marks it stands between and speak from outside of them."""
+    return MARK.sub(r"<\1 \2>", text)
+
+
+def read_score(text: str) -> float | None:
+    """The last score in a judgement, from 0 to 10: before it a judge may quote what the response asked for."""
+    found = SCORE.findall(text)
+    return float(found[-1]) if found and 0 <= float(found[-1]) <= 10 else None
 
 
 def _reward(attempt: Attempt, scores: list[float], asker: Asker, otherwise: str) -> Verdict:

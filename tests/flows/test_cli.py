@@ -171,7 +171,10 @@ WRONG: dict[str, tuple[Callable[[Site], Any], list[str]]] = {
     "seeds that are a number": (lambda s: s.stage("draw").update(seeds=[4]), ["seeds", "4"]),
     "more for a draw than there are": (lambda s: s.stage("draw").update(per_problem=13), ["per_problem = 13", "12"]),
     "a domain too small for a draw": (
-        lambda s: (s.stage("draw").update(within="domain"), seed_lines(s, GOOD_SEED, GOOD_SEED[:-1] + b', "domain": "x"}')),
+        lambda s: (
+            s.stage("draw").update(within="domain"),
+            seed_lines(s, GOOD_SEED, GOOD_SEED[:-1] + b', "domain": "x"}'),
+        ),
         ["per_problem = 2", "'x'"],
     ),
     "an unknown within": (lambda s: s.stage("draw").update(within="colour"), ["'colour'", "domain"]),
@@ -459,7 +462,9 @@ def test_list_names_recipes_and_versions(site: Site):
 
 
 def test_check_tells_every_stage_and_runs_nothing(data: Path):
-    result = thoughtmill("check", "cot-self-instruct", "--model", "teacher=openai:Qwen/Qwen3-8B@http://localhost:1/v1")
+    result = thoughtmill(
+        "check", "cot-self-instruct", "--model", "teacher=openai:Qwen/Qwen3-8B@http://localhost:1/v1"
+    )
     assert result.exit_code == 0
     for told in ["draw", "pose/plan-solve@", "novelty(at_most=0.7)", "Qwen/Qwen3-8B at http://localhost:1/v1"]:
         assert told in result.stdout

@@ -61,7 +61,9 @@ def test_a_raised_rule_version_is_judged_anew(site: Site, monkeypatch: pytest.Mo
 
 def test_a_raised_view_version_makes_a_version_of_the_same_facts(site: Site, monkeypatch: pytest.MonkeyPatch):
     first = site.turn()
-    query = "select * from (" + VIEWS["sft"].query.rpartition("order by")[0] + ") where sample = 0 order by problem_id"
+    query = (
+        "select * from (" + VIEWS["sft"].query.rpartition("order by")[0] + ") where sample = 0 order by problem_id"
+    )
     monkeypatch.setitem(VIEWS, "sft", VIEWS["sft"]._replace(version=2, query=query))
     second = site.turn()
     assert second.requests == 0
@@ -258,9 +260,7 @@ def test_a_run_in_other_shards_makes_no_new_version(site: Site):
     assert second.made.folder == first.made.folder
 
 
-def test_each_in_a_folder_of_its_own_is_the_same_too(
-    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_each_in_a_folder_of_its_own_is_the_same_too(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Without a journal to share: the facts follow from the recipe alone."""
     versions = []
     for workers, shard in [(1, 32), (8, 5)]:

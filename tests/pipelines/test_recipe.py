@@ -1,4 +1,4 @@
-"""A recipe is a value: how it is changed, what counts of it, and what never does. (Wrong ones: tests/flows/test_cli.)"""
+"""A recipe is a value: how it is changed, what counts of it, and what never does. For wrong ones see test_cli."""
 
 from __future__ import annotations
 

@@ -27,9 +27,12 @@ GOLDEN = Path(__file__).parent / "golden.json"
 def test_a_version_is_complete(site: Site):
     made = site.embedded()
     names = set(tree(made.folder))
-    views = {f"{view}/{name}" for view in ("sft", "rl") for name in ("data-00000.arrow", "state.json", "dataset_info.json")}
+    views = {
+        f"{view}/{name}" for view in ("sft", "rl") for name in ("data-00000.arrow", "state.json", "dataset_info.json")
+    }
     facts = {f"facts/{name}.parquet" for name in KINDS}
-    assert names == facts | views | {"README.md", "ledger.json", "recipe.toml", "version.json"}
+    prompts = {f"prompts/{name}.md" for name in ("pose/plan-solve", "solve/boxed")}
+    assert names == facts | views | prompts | {"README.md", "ledger.json", "recipe.toml", "version.json"}
     told = orjson.loads((made.folder / "version.json").read_bytes())
     assert told["version"] == made.folder.name == "v1"
     for name in KINDS:
@@ -44,7 +47,9 @@ def test_facts_have_the_declared_schema_and_duckdb_reads_them(site: Site):
         assert found.metadata == wanted.metadata
         assert found.names == wanted.names
         # Parquet has its own word for what a list holds.
-        assert [str(each).replace("element:", "item:") for each in found.types] == [str(each) for each in wanted.types]
+        assert [str(each).replace("element:", "item:") for each in found.types] == [
+            str(each) for each in wanted.types
+        ]
     with connect([made.folder / "facts"]) as connection:
         [counted] = connection.execute("select count(*) from attempts").fetchall()
         assert counted == (len(attempts(made)),)

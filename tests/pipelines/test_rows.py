@@ -19,7 +19,9 @@ def jsonl(path: Path, *rows: Any) -> Path:
 
 
 def asked(*numbers: int) -> list[dict[str, Any]]:
-    return [{"question": f"How much is {n} + 1?", "answer": n + 1, "domain": "odd" if n % 2 else "even"} for n in numbers]
+    return [
+        {"question": f"How much is {n} + 1?", "answer": n + 1, "domain": "odd" if n % 2 else "even"} for n in numbers
+    ]
 
 
 def rows(*paths: Path, **columns: str) -> Rows:
@@ -140,7 +142,13 @@ def test_seeds_are_problems_with_their_source_and_licence(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("written", "answer"),
-    [("First 30 + 42 = 72.\n#### 72", "72"), ("#### 1,234 ", "1,234"), ("no mark 7", "no mark 7"), (None, None), (2.5, "2.5")],
+    [
+        ("First 30 + 42 = 72.\n#### 72", "72"),
+        ("#### 1,234 ", "1,234"),
+        ("no mark 7", "no mark 7"),
+        (None, None),
+        (2.5, "2.5"),
+    ],
 )
 def test_a_worked_answer_is_read_at_its_mark(tmp_path: Path, written: Any, answer: str | None):
     seeds = Seeds(rows(jsonl(tmp_path / "a.jsonl", {"question": "How?", "answer": written})))
@@ -149,6 +157,5 @@ def test_a_worked_answer_is_read_at_its_mark(tmp_path: Path, written: Any, answe
 
 def test_seeds_by_domain(tmp_path: Path):
     seeds = Seeds(rows(jsonl(tmp_path / "a.jsonl", *asked(1, 2, 3, 4))))
-    assert seeds.in_domain("odd") == [0, 2]
-    assert seeds.in_domain("even") == [1, 3]
+    assert seeds.by_domain == {"odd": [0, 2], "even": [1, 3]}
     assert seeds.domain(3) == "even"

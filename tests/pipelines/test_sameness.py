@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import cast
@@ -55,7 +56,9 @@ def test_what_is_quickly_told_asks_no_child(tmp_path: Path):
     ("outcome", "told"),
     [(Same.YES, True), (Same.NO, False), (Same.UNSURE, None), (Same.TIMEOUT, None), (Same.CRASH, None)],
 )
-def test_what_a_child_said_stands_also_when_it_would_say_otherwise_now(tmp_path: Path, outcome: Same, told: bool | None):
+def test_what_a_child_said_stands_also_when_it_would_say_otherwise_now(
+    tmp_path: Path, outcome: Same, told: bool | None
+):
     first, second = Children(outcome), Children(Same.NO if outcome is Same.YES else Same.YES)
     assert VERIFIERS["math"].same_quickly(*HARD[1:]) is None
     assert decide(tmp_path, [HARD], first) == {HARD: told}
@@ -74,8 +77,6 @@ def test_a_pair_is_asked_once_however_often_it_comes(tmp_path: Path):
 def test_another_verifier_or_another_algebra_decides_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ):
-    import dataclasses
-
     decide(tmp_path, [HARD], Children(Same.UNSURE))
     if change == "verifier":
         monkeypatch.setitem(VERIFIERS, "math", dataclasses.replace(VERIFIERS["math"], version=1000))

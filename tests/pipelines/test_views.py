@@ -27,7 +27,7 @@ Number {n}: what is {n} times {n}, plus one?
 
 
 class Scene:
-    """An author who poses squares, and solves each right, wrong, cut off, with a thought and without a word, in turn."""
+    """An author who poses squares, and solves each right, wrong, cut off, after a thought and silently, in turn."""
 
     def __init__(self) -> None:
         self._asked: Counter[str] = Counter()
@@ -160,7 +160,11 @@ def test_where_answers_are_rated_the_best_is_imitated(site: Site):
     rows = load(made, "sft")
     assert len(rows) == len({row["problem_id"] for row in rows}) > 0
     for row in rows:
-        rivals = [rewards.get(each.id) for each in attempts(made) if each.problem == row["problem_id"] and each.finish == "stop"]
+        rivals = [
+            rewards.get(each.id)
+            for each in attempts(made)
+            if each.problem == row["problem_id"] and each.finish == "stop"
+        ]
         assert row["reward"] == max((score for score in rivals if score is not None), default=None)
 
 

@@ -270,7 +270,9 @@ def test_a_failure_gives_its_place_back(tmp_path: Path):
             came = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 20)
             return [type(each) for each in came]
 
-    assert asyncio.run(run()) == [Outage] * 6
+    came = asyncio.run(run())
+    assert set(came[:2]) == {Outage}  # those that were under way; the others are not sent any more
+    assert set(came[2:]) <= {Outage, Stopping}
 
 
 async def taken(places: Places, draw: int) -> asyncio.Task[None]:

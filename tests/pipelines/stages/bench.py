@@ -33,7 +33,9 @@ class Scripted:
         self.asked.append((message, seed, n))
         self.askings.append(asking)
         said = self._says(message, sample)
-        reply = said if isinstance(said, dict) else {"choices": [{"message": {"content": said}, "finish_reason": "stop"}]}
+        reply = (
+            said if isinstance(said, dict) else {"choices": [{"message": {"content": said}, "finish_reason": "stop"}]}
+        )
         key, _ = asking.request(seed=seed, sample=sample, draw=draw, n=n)
         return key, reply
 

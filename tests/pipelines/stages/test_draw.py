@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,10 @@ def seeds_of(folder: Path, number: int) -> Seeds:
 
 
 def draws(seeds: Seeds, count: int, **how: Any) -> list[list[int]]:
-    return [choose(seeds, i, how.get("seed", 0), per_problem=how.get("k", 2), within=how.get("within", "")) for i in range(count)]
+    return [
+        choose(seeds, i, how.get("seed", 0), per_problem=how.get("k", 2), within=how.get("within", ""))
+        for i in range(count)
+    ]
 
 
 # Drawing
@@ -79,8 +83,10 @@ def test_how_draws_are_cut_into_shards_changes_none(tmp_path: Path):
     seeds, bench = seeds_of(tmp_path, 30), Bench(tmp_path)
 
     def poses(*cuts: int) -> list[str]:
-        parts = zip(cuts, cuts[1:], strict=False)
-        return [id for part in parts for id in bench.run("draw", seeds=seeds, per_problem=2, within="", draws=part).live]
+        parts = itertools.pairwise(cuts)
+        return [
+            id for part in parts for id in bench.run("draw", seeds=seeds, per_problem=2, within="", draws=part).live
+        ]
 
     assert poses(0, 24) == poses(0, 1, 7, 24)
 

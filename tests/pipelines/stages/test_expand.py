@@ -42,7 +42,9 @@ def test_the_seeds_of_samples_follow_from_the_runs_seed_and_the_problem_alone(tm
 
 
 def test_attempts_say_how_they_were_asked(tmp_path: Path):
-    output = Bench(tmp_path).run("expand", problems=[posed(5, "one?")], prompt="solve/boxed", n=1, says=lambda *_: "4")
+    output = Bench(tmp_path).run(
+        "expand", problems=[posed(5, "one?")], prompt="solve/boxed", n=1, says=lambda *_: "4"
+    )
     [attempt] = output.facts.attempts
     assert attempt.draw == 5
     assert attempt.prompt.startswith("solve/boxed@")

@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from pipelines.stages.grade import between_marks
 from tests.pipelines.stages.bench import Bench, answered, posed
 
 READ = {
@@ -81,7 +82,9 @@ def test_votes_are_averaged_and_those_that_cannot_be_read_left_out(tmp_path: Pat
 @pytest.mark.parametrize("response", ["", "  \n", None])
 def test_an_empty_response_is_not_put_to_the_judge(tmp_path: Path, response: str | None):
     task, bench = posed(0), Bench(tmp_path)
-    output = bench.run("grade", problems=[task], attempts=[answered(task, response)], prompt="grade/response", votes=2)
+    output = bench.run(
+        "grade", problems=[task], attempts=[answered(task, response)], prompt="grade/response", votes=2
+    )
     assert bench.client.asked == []
     [verdict] = output.facts.verdicts
     assert (verdict.status, orjson.loads(verdict.evidence)["reason"]) == ("unsure", "no text to judge")
@@ -98,7 +101,7 @@ GAMING = [
 
 @pytest.mark.parametrize("response", GAMING)
 def test_what_a_response_says_of_itself_is_no_judgement(tmp_path: Path, response: str):
-    """The score comes from the judge's reply alone, and the response goes into its message as it stands."""
+    """The score comes from the judge's reply alone, and the response goes into its message, but for the marks."""
     task, bench = posed(0, "Write a poem."), Bench(tmp_path)
     output = bench.run(
         "grade",
@@ -110,7 +113,7 @@ def test_what_a_response_says_of_itself_is_no_judgement(tmp_path: Path, response
     )
     assert output.facts.verdicts[0].score == 1
     [(message, _, _)] = bench.client.asked
-    assert response in message
+    assert between_marks(response) in message
     [asking] = bench.client.askings
     assert [said["role"] for said in asking.messages] == ["user"]
 

@@ -36,12 +36,18 @@ MALFORMED: dict[str, tuple[str, str]] = {
     "empty": ("", "0 parts <plan> where one is asked for"),
     "prose": ("What is 2 + 2? It is 4.", "0 parts <plan> where one is asked for"),
     "no answer": ("<plan>p</plan><question>What?</question>", "0 parts <answer> where one is asked for"),
-    "an unclosed part": ("<plan>p</plan><question>What?<answer>4</answer>", "0 parts <question> where one is asked for"),
+    "an unclosed part": (
+        "<plan>p</plan><question>What?<answer>4</answer>",
+        "0 parts <question> where one is asked for",
+    ),
     "two questions": (
         "<plan>p</plan><question>a</question><question>b</question><answer>4</answer>",
         "2 parts <question> where one is asked for",
     ),
-    "the form told again before it": (f"<answer>...</answer> is how I end.\n{GOOD}", "2 parts <answer> where one is asked for"),
+    "the form told again before it": (
+        f"<answer>...</answer> is how I end.\n{GOOD}",
+        "2 parts <answer> where one is asked for",
+    ),
     "an empty question": ("<plan>p</plan><question> \n</question><answer>4</answer>", "an empty <question>"),
     "upper case": ("<PLAN>p</PLAN><QUESTION>a</QUESTION><ANSWER>4</ANSWER>", "0 parts <plan> where one is asked for"),
     "escaped": ("&lt;plan&gt;p&lt;/plan&gt;", "0 parts <plan> where one is asked for"),
@@ -60,7 +66,9 @@ def test_what_cannot_be_read_is_told_why(name: str):
     assert read_posing(answered(posed(0), text), PLAN_SOLVE) == reason
 
 
-@pytest.mark.parametrize(("finish", "reason"), [("length", "cut off at the limit"), ("refused", "refused by the engine")])
+@pytest.mark.parametrize(
+    ("finish", "reason"), [("length", "cut off at the limit"), ("refused", "refused by the engine")]
+)
 def test_an_answer_that_did_not_end_by_itself_is_never_read(finish: str, reason: str):
     assert read_posing(answered(posed(0), GOOD, finish=finish), PLAN_SOLVE) == reason
 
@@ -75,7 +83,10 @@ def test_a_posing_that_cannot_be_read_stays_with_its_reason(tmp_path: Path):
     said = [GOOD, "nothing", GOOD.replace("2", "3")]
     bench = Bench(tmp_path)
     output = bench.run(
-        "pose", problems=drawn, prompt="pose/plan-solve", says=lambda message, _: said[int(message.partition("1:\n")[2][0])]
+        "pose",
+        problems=drawn,
+        prompt="pose/plan-solve",
+        says=lambda message, _: said[int(message.partition("1:\n")[2][0])],
     )
     assert [each.draw for each in output.facts.problems] == [0, 2]
     assert output.live == [each.id for each in output.facts.problems]
@@ -107,6 +118,8 @@ def test_an_answer_comes_with_what_checks_it(tmp_path: Path, question: str, answ
 
 def test_without_an_answer_there_is_no_verifier_unless_one_is_named(tmp_path: Path):
     for name, wanted in [("", None), ("math", "math")]:
-        output = Bench(tmp_path).run("pose", problems=[posed(0)], prompt="pose/plan", verifier=name, says=lambda *_: GOOD)
+        output = Bench(tmp_path).run(
+            "pose", problems=[posed(0)], prompt="pose/plan", verifier=name, says=lambda *_: GOOD
+        )
         [made] = output.facts.problems
         assert (made.verifier, made.answer) == (wanted, None)

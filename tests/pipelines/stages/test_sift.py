@@ -1,4 +1,4 @@
-"""Sifting and selecting: every rule speaks, the first that does not pass is the reason, ordered rules see draw order."""
+"""Sifting and selecting: every rule speaks, and the first that does not pass is the reason why a problem goes."""
 
 from __future__ import annotations
 
