@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -55,7 +55,7 @@ def run(
 
     def job() -> Any:
         if os.environ.get("PREFECT_API_URL"):  # a server is set: its UI shows the run
-            return asyncio.run(_flow()(recipe, all_changes, name, workers))
+            return _through_prefect(recipe, all_changes, name, workers)
         lean()
         with show.progress(quiet=quiet) as watch:
             return asyncio.run(
@@ -119,15 +119,21 @@ def _bindings(models: tuple[str, ...]) -> list[str]:
     return [f"models.{binding}" for binding in models]
 
 
-def _flow() -> Any:
-    """The Prefect flow. Raises BadSetup where Prefect is not there."""
+def _through_prefect(recipe: str, changes: list[str], name: str | None, workers: int | None) -> Any:
+    """Run as a Prefect flow. Raises BadSetup where Prefect is not installed, or its server not there."""
+    url = os.environ["PREFECT_API_URL"]
     try:
         from flows.mill import mill
     except ModuleNotFoundError as error:
         raise BadSetup(
             f"PREFECT_API_URL is set, but there is no module {error.name!r}: install thoughtmill[flows], or unset it"
         ) from error
-    return mill
+    try:
+        return asyncio.run(mill(recipe, changes, name, workers))
+    except RuntimeError as error:
+        if "Failed to reach API" not in str(error):
+            raise
+        raise BadSetup(f"no Prefect server answers at {url}: start one, or unset PREFECT_API_URL") from error
 
 
 class BadSetup(Exception):
@@ -160,24 +166,27 @@ def _or_one_line(job: Callable[[], Any]) -> Any:
     from pipelines.rows import BadRows
     from pipelines.store import DiskFull
 
+    go_on = "run the same command again to go on"
     try:
         return job()
     except (BadRecipe, BadRows, BadSetup, Busy, Misconfigured, NotThere) as error:
-        _fail(str(error), EXIT_BAD)
+        told, status = str(error), EXIT_BAD
     except (Outage, DiskFull) as error:
-        _fail(f"{error}. Run the same command again to go on", EXIT_RESUMABLE)
+        told, status = f"{error}. R{go_on[1:]}", EXIT_RESUMABLE
     except OSError as error:
         if not (error.errno in FULL or (error.errno in FORBIDDEN and error.filename)):
             raise
         where = f" ({error.filename})" if error.filename else ""
-        _fail(f"cannot write: {error.strerror}{where}", EXIT_RESUMABLE if error.errno in FULL else EXIT_BAD)
+        told, status = f"cannot write: {error.strerror}{where}", EXIT_RESUMABLE if error.errno in FULL else EXIT_BAD
     except Interrupted as error:
-        _fail(f"{error}; run the same command again to go on", EXIT_INTERRUPTED)
+        told, status = f"{error}; {go_on}", EXIT_INTERRUPTED
     except (asyncio.CancelledError, KeyboardInterrupt):
-        _fail("stopped; run the same command again to go on", EXIT_INTERRUPTED)
+        told, status = f"stopped; {go_on}", EXIT_INTERRUPTED
+    # Only here, where nothing holds on any more to what the error went through.
+    _fail(told, status)
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int) -> NoReturn:
     click.echo(f"thoughtmill: {message}", err=True)
     sys.exit(status)
 

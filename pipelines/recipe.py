@@ -218,6 +218,8 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
         raise BadRecipe(
             f"no stage asks the model {', '.join(sorted(idle))}; the stages ask: {', '.join(sorted(used))}"
         )
+    if not target and any(isinstance(each, Seeds) for each in steps[0].parameters.values()):
+        raise BadRecipe("draws from seeds never end: say target.accepted, target.candidates, or both")
     selection = steps.pop() if steps[-1].stage is STAGES["select"] else None
     return Recipe(
         name=_dataset_name(value["name"]),

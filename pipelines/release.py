@@ -145,32 +145,28 @@ def _tables(part: Part, name: str) -> Iterator[pa.Table]:
 def _in_order(tables: Iterable[pa.Table], stop: int, written: set[str]) -> pa.Table:
     """The rows of a shard up to `stop`, by draw and then as the stages made them; each seed where first drawn."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     table = pa.concat_tables(tables)
-    draws = table.column("draw")
-    if draws.null_count:
-        table, draws = _place_seeds(table, stop, written)
-    order = pa.table({"draw": draws, "row": pa.array(range(table.num_rows), pa.int64())})
-    order = order.filter(pc.field("draw") < stop).sort_by([("draw", "ascending"), ("row", "ascending")])
-    return table.take(order.column("row"))
+    draws = _place_seeds(table, stop, written)
+    rows = sorted((row for row, draw in enumerate(draws) if draw < stop), key=draws.__getitem__)
+    return table if rows == list(range(table.num_rows)) else table.take(pa.array(rows, pa.int64()))
 
 
-def _place_seeds(table: pa.Table, stop: int, written: set[str]) -> tuple[pa.Table, pa.Array]:
-    """Give each seed the draw that first uses it, and leave out those that are written already."""
-    import pyarrow as pa
-
-    ids, draws, parents = (table.column(name).to_pylist() for name in ("id", "draw", "parents"))
-    first = {}
+def _place_seeds(table: pa.Table, stop: int, written: set[str]) -> list[int]:
+    """The draw of every row; a seed has that which first uses it, and one that is written already has `stop`."""
+    draws: list[int | None] = table.column("draw").to_pylist()
+    if None not in draws:
+        return draws  # pyright: ignore[reportReturnType]  # as was just seen
+    ids, parents = (table.column(name).to_pylist() for name in ("id", "parents"))
+    first: dict[str, int] = {}
     for draw, above in zip(draws, parents, strict=True):
         if draw is not None:
             for parent in above:
                 first.setdefault(parent, draw)
-    places = [first.get(id, stop) if draw is None else draw for id, draw in zip(ids, draws, strict=True)]
-    fresh = [draw is not None or (id not in written) for id, draw in zip(ids, draws, strict=True)]
-    written.update(id for id, draw, place in zip(ids, draws, places, strict=True) if draw is None and place < stop)
-    mask = pa.array(fresh)
-    return table.filter(mask), pa.array(places, pa.int64()).filter(mask)
+    seeds = {id: first.get(id, stop) for id, draw in zip(ids, draws, strict=True) if draw is None}
+    places = {id: stop if id in written else place for id, place in seeds.items()}
+    written.update(id for id, place in places.items() if place < stop)
+    return [places[id] if draw is None else draw for id, draw in zip(ids, draws, strict=True)]
 
 
 class _Writer:
@@ -179,7 +175,7 @@ class _Writer:
     def __init__(self, path: Path, wanted: pa.Schema, rows_per_group: int) -> None:
         import pyarrow.parquet as pq
 
-        self._file = pq.ParquetWriter(path, wanted, compression="zstd")
+        self._file = pq.ParquetWriter(path, wanted, compression="zstd", use_dictionary=False)
         self._waiting = wanted.empty_table()
         self._rows = rows_per_group
 

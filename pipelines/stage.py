@@ -20,7 +20,7 @@ from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Verdict, digest
 from pipelines.rows import Rows, Seeds
 from pipelines.sameness import Sameness
-from pipelines.store import Output, output_folder, read_output, write_output
+from pipelines.store import Output, as_tables, output_folder, read_output, write_output
 from prompts.template import Template
 
 
@@ -202,7 +202,8 @@ async def run_step(step: Step, shard: Shard, run: Run) -> None:
     if step.order:
         closure["after"] = await step.order.enter(shard)
     folder = output_folder(run.data, digest(closure))
-    output = await asyncio.to_thread(read_output, folder)
+    there = (folder / "manifest.json").exists()
+    output = await asyncio.to_thread(read_output, folder) if there else None
     if output is None:
         run.fresh.set()
         output = await step.stage.run(shard, run, step, **step.parameters)
@@ -223,7 +224,7 @@ async def write(shard: Shard, run: Run) -> None:
     run.begun(shard.stop)
     while shard.unwritten:
         folder, output, closure = shard.unwritten.pop(0)
-        await asyncio.to_thread(write_output, folder, output, closure=closure)
+        await asyncio.to_thread(write_output, folder, output, closure=closure, tables=as_tables(output))
 
 
 async def run_shard(steps: Sequence[Step], start: int, stop: int, run: Run) -> Shard:

@@ -58,21 +58,29 @@ def output_folder(data: Path, key: str) -> Path:
     return data / "runs" / "outputs" / key[:2] / key
 
 
-def write_output(folder: Path, output: Output, *, closure: Mapping[str, Any]) -> None:
+def as_tables(output: Output) -> dict[str, pa.Table]:
+    """The facts of an output as Arrow tables, where there are any."""
+    kinds = zip(KINDS.items(), output.facts, strict=True)
+    return {name: to_table(kind, facts) for (name, kind), facts in kinds if facts}
+
+
+def write_output(
+    folder: Path, output: Output, *, closure: Mapping[str, Any], tables: Mapping[str, pa.Table] | None = None
+) -> None:
     """Write an output and, last, its manifest.
 
     Writing the same output twice, or from two processes at once, is harmless: every file is put in place whole.
+    `tables` are those of `as_tables`, for a caller who writes in a thread: making them keeps all threads waiting.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise disk_full(error, folder) from error
     files = {}
-    for (name, kind), facts in zip(KINDS.items(), output.facts, strict=True):
-        if facts:
-            content = to_parquet(to_table(kind, facts))
-            replace(folder / f"{name}.parquet", content)
-            files[name] = {"rows": len(facts), **checksum(content)}
+    for name, table in (as_tables(output) if tables is None else tables).items():
+        content = to_parquet(table)
+        replace(folder / f"{name}.parquet", content)
+        files[name] = {"rows": table.num_rows, **checksum(content)}
     manifest = {"files": files, "live": output.live, "out": output.out, "closure": closure}
     manifest["digest"] = digest(manifest)
     replace(folder / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS))
@@ -140,7 +148,7 @@ def to_parquet(table: pa.Table) -> pa.Buffer:
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", row_group_size=rows_in_a_group(table))
+    pq.write_table(table, sink, compression="zstd", use_dictionary=False, row_group_size=rows_in_a_group(table))
     return sink.getvalue()
 
 

@@ -61,9 +61,13 @@ def final_answer(text: str) -> str | None:
 
 def last_box(text: str) -> str | None:
     """The content of the closed box that opens last; of nested ones that is the innermost."""
+    boxes = [at for at in (text.find(r"\boxed"), text.find(r"\fbox")) if at >= 0]
+    if not boxes:
+        return None
+    first = len(text[: min(boxes)].rstrip("\\"))  # with all backslashes before it: two are no command
     opened: list[tuple[int, bool]] = []
     last, content = -1, None
-    for token in _BOX_OR_BRACE.finditer(text):
+    for token in _BOX_OR_BRACE.finditer(text, first):  # braces before it close nothing that counts
         if token[0] == "}":
             start, is_box = opened.pop() if opened else (-1, False)
             if is_box and start > last:

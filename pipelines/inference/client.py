@@ -33,7 +33,7 @@ class Client:
         self._models = models
         self._engines: dict[str, Engine] = {}
         self._places = {role: Places(model.in_flight) for role, model in models.items()}
-        self._asked: dict[tuple[bytes, int], asyncio.Future[Entry]] = {}
+        self._asked: dict[tuple[bytes, int], asyncio.Future[Any]] = {}
         self._stopping = False
         self.failure: Exception | None = None  # what ended the run, if anything did
         self.counts: Counter[str] = Counter()
@@ -46,9 +46,8 @@ class Client:
         key, request = asking.request(seed=seed, sample=sample, draw=draw, n=n)
         entry = self._journal.find(key, request.sampling["max_tokens"])
         if entry is None:
-            entry = await self._once(key, request)
-        else:
-            self.counts["replayed"] += 1
+            return key, await self._once(key, request)
+        self.counts["replayed"] += 1
         return key, orjson.loads(entry.reply)
 
     def stop(self) -> None:
@@ -59,26 +58,30 @@ class Client:
         for engine in self._engines.values():
             await engine.close()
 
-    async def _once(self, key: bytes, request: Request) -> Entry:
+    async def _once(self, key: bytes, request: Request) -> Any:
         """Ask, unless the same is being asked already."""
         mark = (key, request.sampling["max_tokens"])
         if mark in self._asked:
             return await asyncio.shield(self._asked[mark])
         answer = self._asked[mark] = asyncio.get_running_loop().create_future()
         try:
-            entry = await self._journal.add(await self._send(key, request))
+            reply = await self._send(request)
+            entry = to_entry(key, request, reply)
+            kept = await self._journal.add(entry)
+            if kept is not entry:  # another run was first
+                reply = orjson.loads(kept.reply)
         except BaseException as error:
             answer.set_exception(error)
             answer.exception()  # there may be nobody else to see it
             self._end_with(error)
             raise
         else:
-            answer.set_result(entry)
-            return entry
+            answer.set_result(reply)
+            return reply
         finally:
             del self._asked[mark]
 
-    async def _send(self, key: bytes, request: Request) -> Entry:
+    async def _send(self, request: Request) -> dict[str, Any]:
         places = self._places[request.model.role]
         await places.take(request.draw)
         try:
@@ -91,7 +94,7 @@ class Client:
         finally:
             places.give_back()
         self._count(reply)
-        return to_entry(key, request, reply)
+        return reply
 
     def _end_with(self, error: BaseException) -> None:
         """After a failure that ends the run nothing more is sent, and paid for in vain."""

@@ -87,7 +87,7 @@ def _turn(choice: dict[str, Any]) -> Turn:
 
 def split_think(content: str, *, cut: bool) -> tuple[str | None, str | None]:
     """Answer and reasoning of a text that holds its reasoning in `<think>` tags; the opening one may be missing."""
-    if found := THINK.match(content):
+    if "</think>" in content and (found := THINK.match(content)):
         return content[found.end() :] or None, found[1].strip()
     if cut and content.lstrip().startswith("<think>"):
         return None, content.lstrip().removeprefix("<think>").strip()

@@ -64,9 +64,9 @@ def between_marks(text: str) -> str:
 
 
 def read_score(text: str) -> float | None:
-    """The last score in a judgement, from 0 to 10: before it a judge may quote what the response asked for."""
-    found = SCORE.findall(text)
-    return float(found[-1]) if found and 0 <= float(found[-1]) <= 10 else None
+    """The score in a judgement, from 0 to 10; None for several different ones, of which one may be quoted."""
+    found = {float(score) for score in SCORE.findall(text)}
+    return found.pop() if len(found) == 1 and 0 <= min(found) <= 10 else None
 
 
 def _reward(attempt: Attempt, scores: list[float], asker: Asker, otherwise: str) -> Verdict:
