@@ -22,7 +22,7 @@ from pathlib import Path
 from pipelines.segment import Entry, FrameCache, Segment
 from pipelines.store import DiskFull, disk_full
 
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.02
 """For which replies are gathered into one commit: next to nothing beside a model's latency."""
 
 SEGMENT_ENTRIES = 1 << 16

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 from pipelines.views import rl, sft
 
-BATCH_BYTES = 16 << 20
+BATCH_BYTES = 32 << 20
 """Of attempts that a query looks at: memory stays the same however large a version is."""
 
 BASE = """
