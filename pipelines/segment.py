@@ -98,13 +98,13 @@ class Segment:
             os.ftruncate(self._file, self._size)
             raise
         for frame in frames:
-            self._note(frame.keys, len(frame.content))
+            self._note(frame.keys, self._size, len(frame.content))
 
     def read_on(self) -> None:
         """Take in the frames added since. When their writer is gone, cut off what it left half written."""
         ended = self._writer_is_gone()
-        for keys, length in self._whole_frames():
-            self._note(keys, length)
+        for keys, offset, length in self._whole_frames():
+            self._note(keys, offset, length)
         if ended:
             self._cut_damaged_tail()
             self.finish()
@@ -131,12 +131,12 @@ class Segment:
             os.close(self._file)
             self._file = -1
 
-    def _note(self, keys: Iterable[bytes], length: int) -> None:
-        here = (self._size,)
+    def _note(self, keys: Iterable[bytes], offset: int, length: int) -> None:
+        here = (offset,)
         for key in keys:
             self._offsets[key] = (*self._offsets[key], *here) if key in self._offsets else here
             self._count += 1
-        self._size += length
+        self._size = offset + length
 
     def _writer_is_gone(self) -> bool:
         """Its writer holds the lock as long as it lives. Where locks are not honoured nobody is ever thought gone."""
@@ -146,15 +146,31 @@ class Segment:
             return False
         return True
 
-    def _whole_frames(self) -> Iterator[tuple[list[bytes], int]]:
-        offset = self._size
-        while True:
+    def _whole_frames(self) -> Iterator[tuple[list[bytes], int, int]]:
+        """The keys, offset and length of every whole frame from here on; what is damaged between is passed over."""
+        offset: int | None = self._size
+        while offset is not None:
             header = os.pread(self._file, HEADER.size, offset)
             content = os.pread(self._file, content_length(header), offset + HEADER.size)
-            if not is_whole(header, content):
-                return
-            yield [entry.key for entry in unpack(header, content)], len(header) + len(content)
-            offset += len(header) + len(content)
+            if is_whole(header, content):
+                length = len(header) + len(content)
+                yield [entry.key for entry in unpack(header, content)], offset, length
+                offset += length
+            else:
+                offset = self._next_frame(offset)
+
+    def _next_frame(self, damaged: int) -> int | None:
+        """Where the next whole frame begins behind a damaged place; None where nothing whole follows."""
+        rest = os.pread(self._file, os.fstat(self._file).st_size - damaged, damaged)
+        at = rest.find(MAGIC, 1)
+        while at >= 0:
+            header = rest[at : at + HEADER.size]
+            content = rest[at + HEADER.size : at + HEADER.size + content_length(header)]
+            if is_whole(header, content):
+                log.warning("journal %s: %d bytes from byte %d on are damaged; passed over", self._path, at, damaged)
+                return damaged + at
+            at = rest.find(MAGIC, at + 1)
+        return None
 
     def _cut_damaged_tail(self) -> None:
         tail = os.fstat(self._file).st_size - self._size
