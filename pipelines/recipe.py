@@ -344,15 +344,15 @@ def _rows(given: Any, where: str, folder: Path) -> Rows:
     paths = table.get("path")
     paths = [paths] if isinstance(paths, str) else _checked(paths, list, f"{where}.path")
     columns = _checked(table.get("columns", {}), dict, f"{where}.columns")
-    return Rows([_find_file(_checked(path, str, where), folder) for path in paths], columns=columns)
+    return Rows([_find_file(_checked(path, str, where), where, folder) for path in paths], columns=columns)
 
 
-def _find_file(path: str, folder: Path) -> Path:
+def _find_file(path: str, where: str, folder: Path) -> Path:
     """A file as the person sees it, or beside the recipe, or in the project."""
     for base in (Path(), folder, PROJECT):
         if (base / path).is_file():
             return base / path
-    raise BadRecipe(f"no file {path}")
+    raise BadRecipe(f"{where}: no file {path} here, beside the recipe or in the checkout; --set may name another")
 
 
 def _rule(given: Any, where: str) -> BoundRule:
