@@ -66,7 +66,7 @@ def run(
                 )
             )
 
-    made = _or_one_line(job)
+    made = or_one_line(job)
     show.ledger(made)
     sys.exit(0 if made.ledger["accepted"] else EXIT_NOTHING)
 
@@ -80,7 +80,7 @@ def preview(recipe: str, changes: tuple[str, ...], models: tuple[str, ...], rows
     """Take the first draws of RECIPE through the whole line and show them, with the exact prompts."""
     from flows import make, show
 
-    bound, shard = _or_one_line(
+    bound, shard = or_one_line(
         lambda: asyncio.run(make.preview(recipe, changes=[*changes, *_bindings(models)], rows=rows))
     )
     show.preview(bound, shard)
@@ -94,7 +94,7 @@ def check(recipe: str, changes: tuple[str, ...], models: tuple[str, ...]) -> Non
     """Check RECIPE, its files, prompts and models, without running anything."""
     from flows import make, show
 
-    show.line(_or_one_line(lambda: make.check(recipe, changes=[*changes, *_bindings(models)])))
+    show.line(or_one_line(lambda: make.check(recipe, changes=[*changes, *_bindings(models)])))
 
 
 @main.command(name="list")
@@ -102,7 +102,7 @@ def list_() -> None:
     """List the recipes, and the datasets with their versions."""
     from flows import show
 
-    _or_one_line(show.everything)
+    or_one_line(show.everything)
 
 
 @main.command()
@@ -112,7 +112,7 @@ def show(dataset: str, row: str | None) -> None:
     """Show DATASET (NAME or NAME@vN), or the whole story of one ROW of it: its number, or the id of any fact."""
     from flows import show as screen
 
-    _or_one_line(lambda: screen.dataset(dataset, row))
+    or_one_line(lambda: screen.dataset(dataset, row))
 
 
 def _bindings(models: tuple[str, ...]) -> list[str]:
@@ -156,7 +156,7 @@ async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:
     return await start(mills.append)
 
 
-def _or_one_line(job: Callable[[], Any]) -> Any:
+def or_one_line(job: Callable[[], Any]) -> Any:
     """The result of `job`, or one clear line and an exit status for everything that a person can mend."""
     from flows.make import Interrupted
     from flows.run import Busy

@@ -17,6 +17,8 @@ from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 
 from flows import make, show
+from flows.cli import or_one_line
+from pipelines.inference.client import Stopping
 from pipelines.recipe import Recipe
 from pipelines.stage import Run, Shard, run_shard
 
@@ -40,11 +42,16 @@ async def _as_task(recipe: Recipe, start: int, stop: int, run: Run) -> Shard:
     finished: list[Shard] = []
 
     @task(name="shard", task_run_name=f"draws {start} to {stop - 1}", persist_result=False)
-    async def shard(start: int, stop: int) -> int:
-        finished.append(await run_shard(recipe.steps, start, stop, run))
-        return len(finished[0].live)
+    async def shard(start: int, stop: int) -> str:
+        try:
+            finished.append(await run_shard(recipe.steps, start, stop, run))
+        except Stopping:
+            return "not needed any more"  # no failure, so that the UI shows none
+        return f"{len(finished[0].live)} of {stop - start} draws got through"
 
     await shard(start, stop)
+    if not finished:
+        raise Stopping
     return finished[0]
 
 
@@ -52,7 +59,8 @@ def main(arguments: list[str]) -> None:
     if not arguments:
         sys.exit("usage: python -m flows.mill RECIPE [PLACE=VALUE ...]")
     recipe, *changes = arguments
-    show.ledger(asyncio.run(mill(recipe, changes)))
+    or_one_line(lambda: make.check(recipe, changes=changes))  # before a flow run is there that could only fail
+    show.ledger(or_one_line(lambda: asyncio.run(mill(recipe, changes))))
 
 
 if __name__ == "__main__":

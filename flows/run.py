@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import itertools
 import logging
 import math
 import os
@@ -113,6 +114,7 @@ class Mill:
         self.progress = Progress(recipe.accepted, recipe.available)
         self.interrupted = False
         self._kept_at = 0, 0
+        self._not_enough = 0  # a prefix of which the selection is known to choose too few
         self._stopped = False
 
     def interrupt(self) -> None:
@@ -149,25 +151,32 @@ class Mill:
     def _end(self) -> int | None:
         """Where the shortest prefix with the rows that are asked for ends; None while there is none."""
         wanted = self._recipe.accepted
-        if wanted is None or self._kept() < wanted:
+        if wanted is None:
             return None
         if self._recipe.selection:
             return self._end_of_selection(wanted)
         draws = (draw for done in self.finished for draw in sorted(done.live))
-        return next(draw for i, draw in enumerate(draws, start=1) if i == wanted) + 1
+        last = next(itertools.islice(draws, wanted - 1, None), None)
+        return None if last is None else last + 1
 
     def _end_of_selection(self, wanted: int) -> int | None:
-        """The same when a selection over the whole prefix comes last: first the block of draws, then the draw."""
+        """The same when a selection over the whole prefix comes last.
 
-        def enough(stop: int) -> bool:
-            chosen = self.choose(stop)
-            return sum(all(each.status == "pass" for each in verdicts) for verdicts in chosen.values()) >= wanted
+        More draws may make it choose fewer, so this is the first block of draws that is enough, and in it the first
+        draw: both are the same however the draws were cut into shards.
+        """
+        while self._not_enough < self._made:
+            end = self._not_enough + SELECTION_BLOCK
+            if end > self._made and self._made != self._recipe.available:
+                return None
+            end = min(end, self._made)
+            if self._chosen(end) >= wanted:
+                return next(s for s in range(self._not_enough + 1, end + 1) if self._chosen(s) >= wanted)
+            self._not_enough = end
+        return None
 
-        blocks = range(SELECTION_BLOCK, self._made + 1, SELECTION_BLOCK)
-        block = next((stop for stop in (*blocks, self._made) if enough(stop)), None)
-        if block is None:
-            return None
-        return next(stop for stop in range(max(1, block - SELECTION_BLOCK + 1), block + 1) if enough(stop))
+    def _chosen(self, stop: int) -> int:
+        return sum(all(each.status == "pass" for each in told) for told in self.choose(stop).values())
 
     def choose(self, stop: int) -> dict[int, list[Verdict]]:
         """The verdicts of the recipe's selection over the draws before `stop`, by draw."""
@@ -202,8 +211,7 @@ class Mill:
     def _kept(self) -> int:
         """How many of the finished draws are accepted; counted anew only when more are finished."""
         if self._kept_at[0] != self._made:
-            kept = sum(all(each.status == "pass" for each in told) for told in self.choose(self._made).values())
-            self._kept_at = self._made, kept
+            self._kept_at = self._made, self._chosen(self._made)
         return self._kept_at[1]
 
     def _shard_end(self, start: int) -> int:
