@@ -194,12 +194,23 @@ def test_the_instruction_line_ends_in_a_selection_over_the_version():
     assert len(gone) == len(told) // 2
 
 
-def test_a_selection_depends_neither_on_shards_nor_on_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+# One threshold keeps a steady share; all three together may keep fewer of more draws.
+SELECTIONS = {
+    "worst reward": 'select.rules=[{rule="rip"}]',
+    "all three": 'select.rules=[{rule="rip", reward_quantile=0.5, length_quantile=0.5, gap_quantile=0.5}]',
+}
+
+
+@pytest.mark.parametrize("selection", SELECTIONS)
+def test_a_selection_depends_neither_on_shards_nor_on_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, selection: str
+):
     versions = []
-    for shard, workers in [(64, 4), (7, 1)]:
+    for shard, workers in [(64, 4), (7, 1), (150, 1)]:
         monkeypatch.setenv("THOUGHTMILL_DATA", str(tmp_path / str(shard)))
-        versions.append(loaded_bytes(chat("target.accepted=8", "expand.n=2", f"shard={shard}", workers=workers)))
-    assert versions[0] == versions[1]
+        changes = ["target.accepted=8", "expand.n=2", f"shard={shard}", SELECTIONS[selection]]
+        versions.append(loaded_bytes(chat(*changes, workers=workers)))
+    assert versions[0] == versions[1] == versions[2]
 
 
 @pytest.mark.parametrize("recipe", ["cot-self-instruct", "cot-self-instruct-chat"])
