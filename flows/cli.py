@@ -16,7 +16,7 @@ import click
 EXIT_NOTHING, EXIT_BAD, EXIT_RESUMABLE, EXIT_INTERRUPTED = 1, 2, 75, 130
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
-FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -80,7 +80,8 @@ def progress_line(told: Progress) -> str:
     seconds = max(time.monotonic() - told.started, 1e-9)
     target = f" of {told.target:,}" if told.target else ""
     limit = f" of at most {told.limit:,}" if told.limit else ""
-    parts = [f"accepted {told.accepted:,}{target}", f"candidates {told.candidates:,}{limit}"]
+    accepted = min(told.accepted, told.target or told.accepted)  # the last shard may hold more than is needed
+    parts = [f"accepted {accepted:,}{target}", f"candidates {told.candidates:,}{limit}"]
     sent, tokens = told.counts.get("sent", 0), told.counts.get("completion_tokens", 0)
     parts.append(f"{sent:,} requests ({sent / seconds:,.0f}/s)")
     if replayed := told.counts.get("replayed", 0):
