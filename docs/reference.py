@@ -13,6 +13,7 @@ import prompts.template
 from filters.table import RULES
 from filters.verifiers import VERIFIERS
 from pipelines import recipe as recipes
+from pipelines.bind import stage_parameters
 from pipelines.inference.builtin import Faults
 from pipelines.inference.engines import ENGINES
 from pipelines.inference.model import Model, Sampling
@@ -116,7 +117,7 @@ def _prompts() -> str:
 
 def _stage_parameters(stage: Stage) -> dict[str, Any]:
     """Names and defaults, of which a table's own come before those of the function."""
-    wanted = recipes.stage_parameters(stage)
+    wanted = stage_parameters(stage)
     own = inspect.signature(stage.run).parameters
     return {
         name: stage.defaults.get(name, own[name].default if name in own else inspect.Parameter.empty)

@@ -11,8 +11,8 @@ import orjson
 
 from flows.run import Mill, Progress, RunShard, State, accepted_verdicts, directly, locked, opened
 from pipelines import recipe as recipes
+from pipelines.bind import Recipe, bind
 from pipelines.inference.engines import open_engine
-from pipelines.recipe import Recipe
 from pipelines.release import Part, release
 from pipelines.stage import Shard
 from pipelines.store import data_folder, replace
@@ -43,7 +43,7 @@ def prepare(name: str, *, changes: Sequence[str] = (), dataset: str | None = Non
     value = recipes.read(path, changes=changes)
     if dataset:
         value["name"] = dataset
-    return recipes.bind(value, folder=path.parent)
+    return bind(value, folder=path.parent)
 
 
 def check(name: str, *, changes: Sequence[str] = ()) -> Recipe:

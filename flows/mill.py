@@ -18,8 +18,8 @@ from prefect.artifacts import acreate_table_artifact
 
 from flows import make, show
 from flows.cli import or_one_line
+from pipelines.bind import Recipe
 from pipelines.inference.client import Stopping
-from pipelines.recipe import Recipe
 from pipelines.stage import Run, Shard, run_shard
 
 

@@ -24,10 +24,10 @@ import orjson
 
 from filters.rule import Case
 from filters.verifiers.workers import Workers
+from pipelines.bind import Recipe
 from pipelines.inference.client import Client, Stopping
 from pipelines.inference.engine import Misconfigured, Outage
 from pipelines.journal import Journal
-from pipelines.recipe import Recipe
 from pipelines.records import Verdict, verdict
 from pipelines.sameness import Sameness
 from pipelines.stage import Run, Shard, run_shard

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from flows.make import Made
     from flows.run import Progress
-    from pipelines.recipe import Recipe
+    from pipelines.bind import Recipe
     from pipelines.stage import Shard
 
 screen = Console(highlight=False, soft_wrap=False)

@@ -1,82 +1,25 @@
-"""A recipe is a value, checked before anything runs.
+"""A recipe is a value: a TOML file with a name, a target, models by role, and the line of stages.
 
-It is a TOML file: a name, a target, models by role, and the line of stages with their parameters. Unknown keys are
-errors. `bind` turns it into steps that can run; what a stage may be given is read off its signature.
+Here it is found, read and changed; `pipelines.bind` checks it against what exists and makes it ready to run.
 """
 
 from __future__ import annotations
 
 import copy
 import difflib
-import inspect
-import re
 import tomllib
-import typing
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filters.table import RULES, rule
-from pipelines.inference.engines import parse_model
-from pipelines.inference.model import BadModel, Model, Sampling
-from pipelines.rows import BadRows, Rows, Seeds
-from pipelines.stage import BoundRule, Order, Stage, Step
-from pipelines.stages.table import STAGES
-from pipelines.views.table import VIEWS
-from prompts.template import Template, TemplateError, load
-
 RECIPES = Path(__file__).parent / "recipes"
-PROJECT = Path(__file__).parent.parent
 
 KEYS = {"name", "about", "paper", "seed", "shard", "target", "arms", "without", "models", "stages", "views"}
 TABLES = {"target", "arms", "without", "models"}
-TARGET_KEYS = {"accepted", "candidates"}
-SHARD_BYTES = 256 << 20  # what the answers of one shard may come to, at their longest
-TOKEN_BYTES = 5  # of text, at the most that is usual
 
 
 class BadRecipe(ValueError):
     """A recipe that cannot run; the message says what, where and how to mend it."""
-
-
-@dataclass
-class Recipe:
-    """A recipe that has been checked and bound."""
-
-    name: str
-    value: dict[str, Any]  # as it stands after `--set` and the arms
-    seed: int
-    accepted: int | None  # how many accepted rows make a version; None: as many as there are
-    candidates: int | None  # how many draws there may be
-    rows_per_shard: int
-    models: dict[str, Model]
-    steps: list[Step]  # that run on shards
-    selection: Step | None  # over a whole version
-    views: list[str] = field(default_factory=list)
-
-    @property
-    def seeds(self) -> Seeds | None:
-        return next((value for value in self.steps[0].parameters.values() if isinstance(value, Seeds)), None)
-
-    @property
-    def prompts(self) -> dict[str, str]:
-        """The text of every template that the recipe uses, by name."""
-        templates = [
-            value for step in self.steps for value in step.parameters.values() if isinstance(value, Template)
-        ]
-        return {each.name: each.text for each in templates}
-
-    @property
-    def available(self) -> int | None:
-        """How many draws there can be: of brought rows as many as there are, of seeds any number."""
-        rows = next((value for value in self.steps[0].parameters.values() if isinstance(value, Rows)), None)
-        limits = [limit for limit in (self.candidates, None if rows is None else len(rows)) if limit is not None]
-        return min(limits, default=None)
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Reading
 
 
 def find(name: str) -> Path:
@@ -88,7 +31,7 @@ def find(name: str) -> Path:
     path = RECIPES / f"{name}.toml"
     if path.is_file():
         return path
-    raise BadRecipe(f"no recipe {name!r}{_nearest(name, names())}; there are: {', '.join(names())}")
+    raise BadRecipe(f"no recipe {name!r}{nearest(name, names())}; there are: {', '.join(names())}")
 
 
 def names() -> list[str]:
@@ -108,8 +51,8 @@ def read(path: Path, *, changes: Sequence[str] = ()) -> dict[str, Any]:
     _check_shape(value)
     for arm, on in value.get("arms", {}).items():
         if arm not in value.get("without", {}):
-            known = ", ".join(value.get("without", {})) or "none"
-            raise BadRecipe(f"no arm {arm!r}: [without.{arm}] should say what changes without it; there are: {known}")
+            arms = ", ".join(value.get("without", {})) or "none"
+            raise BadRecipe(f"no arm {arm!r}: [without.{arm}] should say what changes without it; there are: {arms}")
         if on is False:
             for place, replacement in value["without"][arm].items():
                 assign(value, place, copy.deepcopy(replacement))
@@ -138,9 +81,9 @@ def _anchor(value: Mapping[str, Any], folder: Path) -> None:
 def _check_shape(value: Mapping[str, Any]) -> None:
     """Check that what should be tables are tables."""
     for name in TABLES & value.keys():
-        _checked(value[name], dict, name)
-    for each in _checked(value.get("stages", []), list, "stages"):
-        _checked(each, dict, "each of stages")
+        checked(value[name], dict, name)
+    for each in checked(value.get("stages", []), list, "stages"):
+        checked(each, dict, "each of stages")
 
 
 def apply(value: dict[str, Any], change: str) -> None:
@@ -163,11 +106,11 @@ def assign(value: dict[str, Any], place: str, new: Any) -> None:
         inner: Any = value
         rest = [head, *rest]
     else:
-        inner = next((each for each in value.get("stages", []) if _name(each) == head), None)
+        inner = next((each for each in value.get("stages", []) if stage_name(each) == head), None)
         if inner is None:
-            known = sorted(KEYS - {"stages"} | {_name(each) for each in value.get("stages", [])})
-            there = ", ".join(known)
-            raise BadRecipe(f"nothing in the recipe is called {head!r}{_nearest(head, known)}; there are: {there}")
+            there = sorted(KEYS - {"stages"} | {stage_name(each) for each in value.get("stages", [])})
+            near = nearest(head, there)
+            raise BadRecipe(f"nothing in the recipe is called {head!r}{near}; there are: {', '.join(there)}")
         if not rest:
             raise BadRecipe(f"{place!r} is a whole stage; say which parameter, such as {place}.n")
     for key in rest[:-1]:
@@ -180,7 +123,7 @@ def assign(value: dict[str, Any], place: str, new: Any) -> None:
     inner[rest[-1]] = new
 
 
-def _name(stage: Mapping[str, Any]) -> str:
+def stage_name(stage: Mapping[str, Any]) -> str:
     return stage.get("name", stage.get("use", "?"))
 
 
@@ -192,260 +135,35 @@ def _toml_value(text: str) -> Any:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# Binding
+# Checking
 
 
-def bind(value: dict[str, Any], *, folder: Path) -> Recipe:
-    """Check a recipe's value and bind it to what it names. Raises BadRecipe.
-
-    `folder` is where the recipe lies: its own prompts are in `folder/prompts`, its files beside it.
-    """
-    try:
-        return _bind(value, folder)
-    except (BadModel, BadRows, TemplateError) as error:
-        raise BadRecipe(str(error)) from error
-
-
-def _bind(value: dict[str, Any], folder: Path) -> Recipe:
-    _known(value, KEYS, "the recipe")
-    target = value.get("target", {})
-    _known(target, TARGET_KEYS, "target")
-    views = _views(value.get("views", ["sft", "rl"]))
-    models = {role: parse_model(role, spec) for role, spec in value.get("models", {}).items()}
-    steps = _steps(value, models, folder)
-    used = {step.parameters["model"].role for step in steps if isinstance(step.parameters.get("model"), Model)}
-    if idle := models.keys() - used:
-        raise BadRecipe(
-            f"no stage asks the model {', '.join(sorted(idle))}; the stages ask: {', '.join(sorted(used))}"
-        )
-    if not target and any(isinstance(each, Seeds) for each in steps[0].parameters.values()):
-        raise BadRecipe("draws from seeds never end: say target.accepted, target.candidates, or both")
-    selection = steps.pop() if steps[-1].stage is STAGES["select"] else None
-    return Recipe(
-        name=_dataset_name(value["name"]),
-        value=value,
-        seed=_checked(value.get("seed", 0), int, "seed"),
-        accepted=_positive(target.get("accepted"), "target.accepted"),
-        candidates=_positive(target.get("candidates"), "target.candidates"),
-        rows_per_shard=rows_per_shard(_positive(value.get("shard", 64), "shard") or 64, steps),
-        models=models,
-        steps=steps,
-        selection=selection,
-        views=views,
-    )
-
-
-def _views(given: Any) -> list[str]:
-    for name in _checked(given, list, "views"):
-        if name not in VIEWS:
-            raise BadRecipe(f"no view {name!r}; there are: {', '.join(VIEWS)}")
-        if given.count(name) > 1:
-            raise BadRecipe(f"the view {name!r} is there twice")
-    return given
-
-
-def _dataset_name(given: Any) -> str:
-    """A name that is safe as that of a folder."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}", _checked(given, str, "name")):
-        raise BadRecipe(
-            f"name = {given!r} should be letters, digits, '.', '_' and '-', and begin with one of the former"
-        )
-    return given
-
-
-def rows_per_shard(wanted: int, steps: Sequence[Step]) -> int:
-    """The rows of a shard: as wanted, but never so many that their longest answers pass SHARD_BYTES."""
-    tokens = sum(
-        step.parameters["sampling"].max_tokens * step.parameters.get("n", 1)
-        for step in steps
-        if "sampling" in step.parameters
-    )
-    return max(1, min(wanted, SHARD_BYTES // max(1, tokens * TOKEN_BYTES)))
-
-
-def _steps(value: Mapping[str, Any], models: Mapping[str, Model], folder: Path) -> list[Step]:
-    tables = value.get("stages")
-    if not tables:
-        raise BadRecipe("the recipe has no [[stages]]")
-    steps: list[Step] = []
-    for table in tables:
-        step = _step(table, models, folder)
-        if step.name in {earlier.name for earlier in steps}:
-            raise BadRecipe(f'two stages are called {step.name!r}: give one of them another name = "..."')
-        if step.stage.is_source == bool(steps):
-            raise BadRecipe(f"stage {step.name!r}: the first stage, and no other, makes draws (draw or bring)")
-        if steps and steps[-1].stage is STAGES["select"]:
-            raise BadRecipe(f"stage {step.name!r}: nothing comes after select")
-        steps.append(step)
-    _give_order(steps)
-    return steps
-
-
-def _step(table: Mapping[str, Any], models: Mapping[str, Model], folder: Path) -> Step:
-    use = table.get("use")
-    if use not in STAGES:
-        raise BadRecipe(f"no stage {use!r}{_nearest(str(use), STAGES)}; there are: {', '.join(STAGES)}")
-    stage, name = STAGES[use], _name(table)
-    hints = stage_parameters(stage)
-    given = {key: each for key, each in table.items() if key not in ("use", "name")}
-    _known(given, hints, f"stage {name!r}")
-    given = {**stage.defaults, **given}
-    wanted = inspect.signature(stage.run).parameters
-    bound: dict[str, Any] = {}
-    for key, hint in hints.items():
-        if key in given:
-            bound[key] = _value(given[key], hint, f"stage {name!r}, {key}", models, folder)
-        elif wanted[key].default is inspect.Parameter.empty:
-            raise BadRecipe(f"stage {name!r} needs {key}")
-        else:
-            bound[key] = wanted[key].default
-    if "sampling" in bound:
-        bound["sampling"] = bound["model"].sampling.but(given["sampling"])
-    if "prompt" in bound:
-        bound["prompt"].render(dict.fromkeys(stage.tells, ""))
-    _check_rules(name, use, bound.get("rules", []))
-    try:
-        stage.check(bound)
-    except ValueError as error:
-        raise BadRecipe(f"stage {name!r}: {error}") from error
-    return Step(name, stage, bound)
-
-
-def stage_parameters(stage: Stage) -> dict[str, Any]:
-    """The parameters that a recipe may give a stage, with their types."""
-    hints = typing.get_type_hints(stage.run)
-    if stage is STAGES["select"]:
-        return {"rules": list[BoundRule]}
-    kinds = inspect.signature(stage.run).parameters
-    return {name: hints[name] for name, each in kinds.items() if each.kind is inspect.Parameter.KEYWORD_ONLY}
-
-
-def _value(given: Any, hint: Any, where: str, models: Mapping[str, Model], folder: Path) -> Any:
-    """A recipe's value as what a stage is called with."""
-    if hint is Template:
-        return load(_checked(given, str, where), beside=folder / "prompts")
-    if hint is Model:
-        if given not in models:
-            raise BadRecipe(f"{where}: no model {given!r}; the recipe defines: {', '.join(models) or 'none'}")
-        return models[given]
-    if hint in (Seeds, Rows):
-        rows = _rows(given, where, folder)
-        return Seeds(rows) if hint is Seeds else rows
-    if hint == list[BoundRule]:
-        return [_rule(each, where) for each in _checked(given, list, where)]
-    if hint is Sampling:
-        return _checked(given, dict, where)
-    return _checked(given, hint, where)
-
-
-def _rows(given: Any, where: str, folder: Path) -> Rows:
-    table = given if isinstance(given, dict) else {"path": given}
-    _known(table, {"path", "columns"}, where)
-    paths = table.get("path")
-    paths = [paths] if isinstance(paths, str) else _checked(paths, list, f"{where}.path")
-    columns = _checked(table.get("columns", {}), dict, f"{where}.columns")
-    return Rows([_find_file(_checked(path, str, where), where, folder) for path in paths], columns=columns)
-
-
-def _find_file(path: str, where: str, folder: Path) -> Path:
-    """A file as the person sees it, or beside the recipe, or in the project."""
-    for base in (Path(), folder, PROJECT):
-        if (base / path).is_file():
-            return base / path
-    raise BadRecipe(f"{where}: no file {path} here, beside the recipe or in the checkout; --set may name another")
-
-
-def _rule(given: Any, where: str) -> BoundRule:
-    table = {"rule": given} if isinstance(given, str) else dict(_checked(given, dict, where))
-    name = table.pop("rule", None)
-    if name not in RULES:
-        raise BadRecipe(f"{where}: no rule {name!r}{_nearest(str(name), RULES)}; there are: {', '.join(RULES)}")
-    found = rule(name)
-    accepted = inspect.signature(found.run).parameters.values()
-    hints = typing.get_type_hints(found.run.__init__ if inspect.isclass(found.run) else found.run)
-    parameters = {each.name: each for each in accepted if each.kind is inspect.Parameter.KEYWORD_ONLY}
-    _known(table, parameters, f"{where}: rule {name!r}")
-    missing = [
-        each for each in parameters if each not in table and parameters[each].default is inspect.Parameter.empty
-    ]
-    if missing:
-        raise BadRecipe(f"{where}: rule {name!r} needs {', '.join(missing)}")
-    for each, value in table.items():
-        _check_parameter(value, hints[each], f"{where}: rule {name!r}, {each}")
-    bound = BoundRule(name, found, {**_defaults(parameters), **table})
-    try:
-        try_out(bound)
-    except ValueError as error:
-        raise BadRecipe(f"{where}: {error}") from error
-    return bound
-
-
-def try_out(each: BoundRule) -> None:
-    """Let a rule refuse its parameters, on nothing. Raises its ValueError."""
-    if each.rule.kind == "ordered":
-        each.rule.run(**each.parameters)
-    if each.rule.kind == "snapshot":
-        each.rule.run([], **each.parameters)
-
-
-def _defaults(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
-    """A rule's own values for what a recipe leaves out: they count, so they are written down too."""
-    return {name: each.default for name, each in parameters.items() if each.default is not inspect.Parameter.empty}
-
-
-def _check_rules(name: str, use: str, rules: Sequence[BoundRule]) -> None:
-    for each in rules:
-        if (each.rule.kind == "snapshot") != (use == "select"):
-            other = "select" if each.rule.kind == "snapshot" else "sift"
-            raise BadRecipe(f"stage {name!r}: the rule {each.name!r} belongs in a stage that uses {other}")
-    doubled = {each.name for each in rules if [other.name for other in rules].count(each.name) > 1}
-    if doubled:
-        raise BadRecipe(f"stage {name!r}: the rule {', '.join(sorted(doubled))} is there twice")
-
-
-def _give_order(steps: Sequence[Step]) -> None:
-    """Steps with ordered rules get a turnstile, and know the seeds that the first step draws from."""
-    seeds = next((each for each in steps[0].parameters.values() if isinstance(each, Seeds)), None)
-    for step in steps:
-        ordered = [each for each in step.parameters.get("rules", []) if each.rule.kind == "ordered"]
-        if ordered:
-            step.order = Order(ordered, seeds)
-
-
-def _known(table: Mapping[str, Any], names: Iterable[str], where: str) -> None:
+def known(table: Mapping[str, Any], names: Iterable[str], where: str) -> None:
+    """Check that a table has no other keys than these."""
     names = sorted(names)
     for key in table:
         if key not in names:
-            raise BadRecipe(f"{where} has no key {key!r}{_nearest(key, names)}; it may have: {', '.join(names)}")
+            raise BadRecipe(f"{where} has no key {key!r}{nearest(key, names)}; it may have: {', '.join(names)}")
 
 
-def _checked(given: Any, kind: type, where: str) -> Any:
+def checked(given: Any, kind: type, where: str) -> Any:
+    """The value, if it is of that type; a truth is no number, and a whole number does for any."""
     fits = isinstance(given, kind) or (kind is float and isinstance(given, int))
     if not fits or (isinstance(given, bool) and kind is not bool):
         raise BadRecipe(f"{where} = {given!r} should be of type {kind.__name__}")
     return given
 
 
-def _check_parameter(given: Any, hint: Any, where: str) -> None:
-    """Check a value against a plain type, or against a union of plain types and None."""
-    kinds = typing.get_args(hint) or (hint,)
-    for kind in kinds:
-        if kind is float and isinstance(given, int) and not isinstance(given, bool):
-            return
-        if isinstance(given, kind) and (kind is bool or not isinstance(given, bool)):
-            return
-    names = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
-    raise BadRecipe(f"{where} = {given!r} should be of type {names}")
-
-
-def _positive(given: Any, where: str) -> int | None:
+def positive(given: Any, where: str) -> int | None:
+    """The number, if it is one from 1 on, or None."""
     if given is None:
         return None
-    if _checked(given, int, where) < 1:
+    if checked(given, int, where) < 1:
         raise BadRecipe(f"{where} = {given} should be at least 1")
     return given
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str]) -> str:
+    """What may have been meant, as it stands in an error."""
     near = difflib.get_close_matches(name, list(names), n=1)
     return f" (do you mean {near[0]!r}?)" if near else ""

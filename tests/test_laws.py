@@ -24,9 +24,10 @@ from filters.table import RULES, UnknownRule, rule
 from filters.verifiers import VERIFIERS, verifier
 from flows import make
 from pipelines import recipe as recipes
+from pipelines.bind import bind, stage_parameters
 from pipelines.inference.engines import ENGINES, parse_model
 from pipelines.inference.model import BadModel
-from pipelines.recipe import BadRecipe, bind
+from pipelines.recipe import BadRecipe
 from pipelines.stages.table import STAGES
 from pipelines.views.table import VIEWS
 from prompts.template import Template, TemplateError, load, names
@@ -187,7 +188,7 @@ def test_every_stage_can_be_given_what_it_takes(name: str):
     stage = STAGES[name]
     assert stage.version >= 1
     assert inspect.getdoc(stage.run)
-    hints = recipes.stage_parameters(stage)
+    hints = stage_parameters(stage)
     assert set(stage.defaults) <= set(hints)
     assert "prompt" not in hints or stage.tells
 

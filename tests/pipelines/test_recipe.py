@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipelines import recipe as recipes
-from pipelines.recipe import SHARD_BYTES, TOKEN_BYTES, BadRecipe, Recipe, apply, bind, read
+from pipelines.bind import SHARD_BYTES, TOKEN_BYTES, Recipe, bind, stage_parameters
+from pipelines.recipe import BadRecipe, apply, read
 from pipelines.stages.table import STAGES
 from tests.small import LINE, Site
 
@@ -150,6 +150,6 @@ def test_the_files_of_a_recipe_lie_beside_it_or_in_the_project(site: Site):
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_parameters_of_a_stage_are_its_keyword_only_ones(name: str):
-    parameters = recipes.stage_parameters(STAGES[name])
+    parameters = stage_parameters(STAGES[name])
     assert parameters
     assert not parameters.keys() & {"shard", "run", "step", "cases"}
