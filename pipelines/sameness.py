@@ -10,6 +10,7 @@ import asyncio
 import functools
 import importlib.metadata
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from filters.rule import Same
 from filters.verifiers import VERIFIERS, verifier
@@ -56,6 +57,11 @@ class Sameness:
 
 def _key(pair: Pair) -> bytes:
     return bytes.fromhex(digest("same", verifier(pair[0]).version, algebra(), pair))
+
+
+def comparing() -> list[Any]:
+    """What decides how answers are found and compared: the versions of the verifiers, and which algebra is there."""
+    return [{name: each.version for name, each in VERIFIERS.items()}, algebra()]
 
 
 @functools.cache

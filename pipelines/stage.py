@@ -19,7 +19,7 @@ from pipelines.inference.client import Client, Stopping
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Verdict, digest
 from pipelines.rows import Rows, Seeds
-from pipelines.sameness import Sameness
+from pipelines.sameness import Sameness, comparing
 from pipelines.store import Output, as_tables, output_folder, read_output, write_output
 from prompts.template import Template
 
@@ -198,7 +198,7 @@ async def run_step(step: Step, shard: Shard, run: Run) -> None:
     Raises whatever ends the run: Stopping, Misconfigured, Outage, DiskFull. A bad row raises nothing.
     """
     closure = {**step.identity(shard.start, shard.stop), "seed": run.seed, "reads": list(shard.digests)}
-    closure["draws"] = [shard.start, shard.stop]
+    closure |= {"draws": [shard.start, shard.stop], "comparing": comparing()}
     if step.order:
         closure["after"] = await step.order.enter(shard)
     folder = output_folder(run.data, digest(closure))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from filters.table import RULES
+from filters.verifiers import VERIFIERS
+from pipelines import sameness
 from pipelines.views.table import VIEWS
 from tests.server import Behaviour
 from tests.small import Site, attempts, loaded_bytes, marked, problems, verdicts
@@ -57,6 +62,37 @@ def test_a_raised_rule_version_is_judged_anew(site: Site, monkeypatch: pytest.Mo
     assert "answer_matches@2" in rules
     assert "answer_matches@1" not in rules
     assert second.made.ledger["accepted"] == first.made.ledger["accepted"]
+
+
+def test_a_raised_verifier_version_is_judged_anew(site: Site, monkeypatch: pytest.MonkeyPatch):
+    site.turn()
+    monkeypatch.setitem(VERIFIERS, "math", dataclasses.replace(VERIFIERS["math"], version=2))
+    second = site.turn()
+    assert second.requests == 0
+    assert second.made.folder.name == "v2"
+    told = [orjson.loads(each.context) for each in verdicts(second.made) if each.rule.startswith("answer_matches")]
+    named = {each["verifier"] for each in told if "verifier" in each}
+    assert "math@2" in named
+    assert "math@1" not in named
+
+
+def test_with_another_algebra_answers_are_compared_anew(site: Site, monkeypatch: pytest.MonkeyPatch):
+    """What could not be compared without one is compared once it is installed, not read from an old output."""
+    compared: list[Any] = []
+    table = sameness.Sameness.table
+
+    async def counted(self: sameness.Sameness, pairs: Any) -> Any:
+        compared.append(pairs)
+        return await table(self, pairs)
+
+    monkeypatch.setattr(sameness, "algebra", lambda: None)
+    site.turn()
+    monkeypatch.setattr(sameness.Sameness, "table", counted)
+    site.turn()
+    assert compared == []
+    monkeypatch.setattr(sameness, "algebra", lambda: "99.0")
+    assert site.turn().requests == 0
+    assert compared
 
 
 def test_a_raised_view_version_makes_a_version_of_the_same_facts(site: Site, monkeypatch: pytest.MonkeyPatch):
