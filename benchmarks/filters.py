@@ -57,7 +57,7 @@ def right(problem: Problem) -> bool:
     found = truth(problem.question)
     if found is None or problem.answer is None or problem.verifier is None:
         return False
-    return verifier(problem.verifier).same(problem.answer, found) is True
+    return verifier(problem.verifier).check(problem.answer, found).status == "pass"
 
 
 def sound(problem: Problem) -> bool:

@@ -78,10 +78,10 @@ def _rules() -> str:
 
 def _verifiers() -> str:
     rows = [
-        [f"`{name}`", str(each.version), _first_sentence(inspect.getdoc(inspect.getmodule(each.same)) or "")]
+        [f"`{name}`", str(each.version), _first_sentence(inspect.getdoc(inspect.getmodule(each.check)) or "")]
         for name, each in VERIFIERS.items()
     ]
-    return _section("Verifiers", "", ["verifier", "version", "compares"], rows)
+    return _section("Verifiers", "", ["verifier", "version", "checks"], rows)
 
 
 def _models() -> str:

@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
-from filters.rule import Case, Ruling, Same, failed, passed, unsure
-from filters.verifiers import verifier
+from filters.rule import Case, Check, Ruling, failed, passed, unsure
+from filters.verifiers import answer_in, verifier
 from pipelines.records import Attempt, Problem
 
 QUOTED = 200  # characters of an answer that go into the evidence; a value is never cut
@@ -27,7 +27,8 @@ LEFT_OUT = {
 
 # --- Final answers --------------------------------------------------------------------------------------------
 
-MAX_REMEMBERED = 16_384  # answers, of at most a thousand characters each
+MAX_REMEMBERED = 16_384  # answers
+MAX_SHORT = 1_000  # characters of an answer that is remembered
 
 _remembered: dict[tuple[str, str], str] = {}  # "" where there is none
 
@@ -35,17 +36,18 @@ _remembered: dict[tuple[str, str], str] = {}  # "" where there is none
 def final_answer(attempt: Attempt, verifier_name: str) -> str | None:
     """The answer that an attempt settles on; None when it was left out or found none.
 
-    Several rules ask for the answer of the same attempt. It is remembered by the attempt's id, which is a digest of
-    its text, so that no long text is kept alive for it.
+    Several rules ask for the answer of the same attempt. A short one is remembered by the attempt's id, which is a
+    digest of its text, so that no long text is kept alive for it.
     """
     key = (verifier_name, attempt.id)
     answer = _remembered.get(key)
     if answer is None:
-        found = verifier(verifier_name).final_answer(attempt.text) if attempt.finish == "stop" else None
+        found = answer_in(verifier_name, attempt.text) if attempt.finish == "stop" else None
         answer = found or ""
-        if len(_remembered) >= MAX_REMEMBERED:
-            _remembered.clear()
-        _remembered[key] = answer
+        if len(answer) <= MAX_SHORT:
+            if len(_remembered) >= MAX_REMEMBERED:
+                _remembered.clear()
+            _remembered[key] = answer
     return answer or None
 
 
@@ -57,22 +59,22 @@ def label(verifier_name: str) -> str:
 # --- Each attempt by itself -----------------------------------------------------------------------------------
 
 
-def answer_matches(case: Case, same: Same) -> Iterator[Ruling]:
-    """Pass each attempt whose final answer equals the reference, as its verifier sees it."""
+def answer_matches(case: Case, check: Check) -> Iterator[Ruling]:
+    """Pass each attempt whose final answer is right, as the problem's verifier checks it against the reference."""
     for attempt in case.attempts:
-        yield _match(case.problem, attempt, same)._replace(about=(attempt.id,))
+        yield _match(case.problem, attempt, check)._replace(about=(attempt.id,))
 
 
 def answer_matches_compares(case: Case) -> Iterable[tuple[str, str]]:
-    """The reference with each distinct answer that is not the very same text."""
+    """The reference with each distinct answer."""
     reference, name = case.problem.answer, case.problem.verifier
     if not reference or name is None:
         return []
     answers = dict.fromkeys(final_answer(attempt, name) for attempt in case.attempts)
-    return [(reference, answer) for answer in answers if answer is not None and answer != reference]
+    return [(reference, answer) for answer in answers if answer is not None]
 
 
-def _match(problem: Problem, attempt: Attempt, same: Same) -> Ruling:
+def _match(problem: Problem, attempt: Attempt, check: Check) -> Ruling:
     if problem.verifier is None:
         return unsure("no verifier")
     if not problem.answer:
@@ -83,27 +85,27 @@ def _match(problem: Problem, attempt: Attempt, same: Same) -> Ruling:
     answer = final_answer(attempt, problem.verifier)
     if answer is None:
         return failed("no final answer", context=context)
-    equal = answer == problem.answer or same(problem.verifier, problem.answer, answer)
-    if equal:
-        return passed(value=answer, context=context)
-    evidence = {"reference": problem.answer[:QUOTED]}
-    if equal is None:
-        return unsure("cannot be compared with the reference", value=answer, context=context, evidence=evidence)
-    return failed("wrong answer", value=answer, context=context, evidence=evidence)
+    outcome = check(problem.verifier, problem.answer, answer)
+    evidence = dict(outcome.evidence)
+    if outcome.status != "pass":
+        evidence["reference"] = problem.answer[:QUOTED]
+    # A program or an essay is not told again: it stands in the attempt.
+    value = answer if verifier(problem.verifier).compares else None
+    return Ruling(outcome.status, outcome.reason, outcome.score, value, context, evidence)
 
 
 # --- All attempts together ------------------------------------------------------------------------------------
 
 
-def pass_rate(case: Case, same: Same, *, at_least: float = 0.0, at_most: float = 1.0) -> list[Ruling]:
+def pass_rate(case: Case, check: Check, *, at_least: float = 0.0, at_most: float = 1.0) -> list[Ruling]:
     """Pass a problem whose attempts are right at a rate within the band, both ends included.
 
     The score is k right of n decided; the context has its 95 % interval, who solved and how, and how many attempts
     were left out for which reason. Unsure when none could be decided.
     """
-    matches = [_match(case.problem, attempt, same) for attempt in case.attempts]
+    matches = [_match(case.problem, attempt, check) for attempt in case.attempts]
     k, wrong = (sum(match.status == status for match in matches) for status in ("pass", "fail"))
-    left_out = Counter(match.reason for match in matches if match.status == "unsure")
+    left_out = Counter(match.reason for match in matches if match.status in ("unsure", "error"))
     n = k + wrong
     context = {"k": k, "n": n, "left_out": dict(left_out)}
     context |= {"solvers": solvers(case), "verifier": case.problem.verifier and label(case.problem.verifier)}
@@ -117,7 +119,7 @@ def pass_rate(case: Case, same: Same, *, at_least: float = 0.0, at_most: float =
     return [passed(score=k / n, context=context)]
 
 
-def finished(case: Case, same: Same, *, at_least: float = 1.0) -> list[Ruling]:
+def finished(case: Case, check: Check, *, at_least: float = 1.0) -> list[Ruling]:
     """Pass when this share of the attempts ended by themselves; before there are attempts, the posing counts."""
     attempts = list(case.attempts) or [attempt for attempt in (case.posing,) if attempt]
     ends = Counter(attempt.finish for attempt in attempts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from filters.rule import Case, Ruling, Same, failed, passed
+from filters.rule import Case, Check, Ruling, failed, passed
 from filters.verifiers import verifier
 from filters.words import words
 
@@ -38,7 +38,7 @@ _OPEN_ENDS = (":", ",", ";", "(", "[", "{")
 _OPEN_WORDS = frozenset(["and", "or", "the", "of", "with", "if", "because", "whose", "which"])
 
 
-def form(case: Case, same: Same, *, at_least_words: int = 4, at_most_words: int = 400) -> list[Ruling]:
+def form(case: Case, check: Check, *, at_least_words: int = 4, at_most_words: int = 400) -> list[Ruling]:
     """Pass a question that reads as one complete problem and nothing else.
 
     Numbers are words, signs are not. The lower limit is Self-Instruct's (arXiv 2212.10560).
@@ -83,7 +83,7 @@ _SPACED_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\\[!,])(?=\d{3})")
 _MANY_WORDS = 5  # "20 cubic metres per second" still is a value with its unit
 
 
-def answer_form(case: Case, same: Same, *, at_most_chars: int = 80) -> list[Ruling]:
+def answer_form(case: Case, check: Check, *, at_most_chars: int = 80) -> list[Ruling]:
     """Pass a problem whose answer is one short value that its verifier can read.
 
     A problem without a verifier makes no claim to have such an answer (a task that a judge will grade), and passes.
@@ -92,8 +92,8 @@ def answer_form(case: Case, same: Same, *, at_most_chars: int = 80) -> list[Ruli
     problem = case.problem
     if problem.verifier is None:
         return [passed(context={"verifier": None})]
-    checks = verifier(problem.verifier)
-    context = {"verifier": f"{problem.verifier}@{checks.version}"}
+    kind = verifier(problem.verifier)
+    context = {"verifier": f"{problem.verifier}@{kind.version}"}
     answer = (problem.answer or "").strip()
     if not answer:
         return [failed("no answer", context=context)]
@@ -101,7 +101,7 @@ def answer_form(case: Case, same: Same, *, at_most_chars: int = 80) -> list[Ruli
         return [failed("too long for an answer", context=context, evidence={"chars": len(answer)})]
     if reason := _not_one_value(answer):
         return [failed(reason, value=answer, context=context)]
-    if checks.same_quickly(answer, answer) is not True:
+    if (told := kind.check_quickly(answer, answer)) is None or told.status != "pass":
         return [failed("not an answer that the verifier can read", value=answer, context=context)]
     return [passed(value=answer, context=context)]
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from filters.rule import Case, Ruling, Same, failed, passed, unsure
+from filters.rule import Case, Check, Ruling, failed, passed, unsure
 from pipelines.records import Problem
 
 MAX_STATEMENTS = 8  # that are compared with the author's answer
@@ -74,7 +74,7 @@ _REMARK = re.compile(rf"[a-z][^()\n]{{0,60}}(?<! or) ({_NUMBER}|{_WORD}|{_LETTER
 _AFTERWARDS = re.compile(rf"[\s(\[]*({_WORD}|(?:{_FORMULA}|{_NUMBER}|{_LETTER})(?=[\s.!)\]]*$))", re.IGNORECASE)
 
 
-def no_leak(case: Case, same: Same) -> list[Ruling]:
+def no_leak(case: Case, check: Check) -> list[Ruling]:
     """Pass a question that does not give its answer away; unsure where a stated answer cannot be compared."""
     problem = case.problem
     lowered = problem.question.lower()
@@ -86,7 +86,7 @@ def no_leak(case: Case, same: Same) -> list[Ruling]:
         return [passed()]
     if not problem.answer or problem.verifier is None:
         return [unsure("states an answer, and there is none to compare it with", evidence={"stated": stated})]
-    outcomes = [value == problem.answer or same(problem.verifier, problem.answer, value) for value in stated]
+    outcomes = [value == problem.answer or check(problem.verifier, problem.answer, value).same for value in stated]
     if True in outcomes:
         return [failed("states its answer", evidence={"stated": stated})]
     if None in outcomes:

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from filters.rule import Case, Ruling, Same, failed, passed, unsure
+from filters.rule import Case, Check, Ruling, failed, passed, unsure
 from pipelines.records import Verdict, digest
 
 # --- Each problem ---------------------------------------------------------------------------------------------
 
 
-def worst_reward(case: Case, same: Same) -> list[Ruling]:
+def worst_reward(case: Case, check: Check) -> list[Ruling]:
     """Measure a problem by the rewards of its finished attempts, of which it needs two.
 
     The score is the worst reward; the evidence has the three numbers of RIP: `worst`, the `length` of that response

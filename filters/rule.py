@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
+from filters.verifiers.outcome import Outcome
 from pipelines.records import Attempt, Problem, Status, Verdict
 
-Same = Callable[[str, str, str], bool | None]
-"""`same(verifier, a, b)`: whether two answers are equal; None where that cannot be told."""
+Check = Callable[[str, str, str], Outcome]
+"""`check(verifier, reference, answer)`: what the verifier says; its `same` is None where it did not decide."""
 
 
 class Case(NamedTuple):
@@ -49,9 +50,9 @@ class Memory(Protocol):
 class Rule(NamedTuple):
     """An entry of the table RULES.
 
-    `run` is, by kind: row, `(case, same, **parameters) -> Iterable[Ruling]`; ordered, `(**parameters) -> Memory`;
-    snapshot, `(cases, **parameters) -> list[Ruling]`, one for each case. `same` stays pure: what it needs to
-    compare is told beforehand by `compares`.
+    `run` is, by kind: row, `(case, check, **parameters) -> Iterable[Ruling]`; ordered, `(**parameters) -> Memory`;
+    snapshot, `(cases, **parameters) -> list[Ruling]`, one for each case. `check` stays pure: which references and
+    answers it will be asked about is told beforehand by `compares`.
     """
 
     run: Callable[..., Any]

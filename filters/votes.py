@@ -12,7 +12,8 @@ from itertools import chain, combinations
 from typing import Any, NamedTuple
 
 from filters.answers import QUOTED, final_answer
-from filters.rule import Case, Ruling, Same, passed, unsure
+from filters.rule import Case, Check, Ruling, passed, unsure
+from filters.verifiers import verifier
 
 MAX_COMPARED = 48  # distinct spellings, the most frequent first: 1,128 pairs; the others count as not comparable
 SHOWN = 16  # classes in the evidence
@@ -82,7 +83,7 @@ def _count(group: Iterable[str], votes: Mapping[str, int]) -> int:
 # --- From a case ----------------------------------------------------------------------------------------------
 
 
-def answer_consistency(case: Case, same: Same, *, at_least: float = 0.0) -> list[Ruling]:
+def answer_consistency(case: Case, check: Check, *, at_least: float = 0.0) -> list[Ruling]:
     """Pass a problem whose author's answer is what the majority of its solvers found.
 
     The score is the majority's share of the votes cast, the value its answer. Attempts without a final answer cast
@@ -91,17 +92,17 @@ def answer_consistency(case: Case, same: Same, *, at_least: float = 0.0) -> list
     """
     votes, author = _votes(case), case.problem.answer
     context = _context(case, votes)
-    if case.problem.verifier is None or not author:
-        return [unsure("no verifier" if author else "no author's answer", context=context)]
+    if not author or (doubt := _no_vote(case)):
+        return [unsure(doubt if author else "no author's answer", context=context)]
     if not votes:
         return [unsure("no answers", context=context)]
-    election = elect(votes, _equal(case, votes, same))
+    election = elect(votes, _equal(case, votes, check))
     share = election.votes / votes.total()
     context["votes"] = election.votes
     outcome = passed(value=election.majority, score=share, context=context, evidence=_evidence(election, author))
     if election.doubt:
         return [outcome._replace(status="unsure", reason=election.doubt)]
-    agrees = _agrees(case, election, same)
+    agrees = _agrees(case, election, check)
     if agrees is None:
         return [
             outcome._replace(status="unsure", reason="the author's answer cannot be compared with the majority's")
@@ -122,7 +123,7 @@ def answer_consistency_compares(case: Case) -> Iterable[tuple[str, str]]:
     return dict.fromkeys(chain(with_author, _pairs(votes)))
 
 
-def self_consistency(case: Case, same: Same, *, at_least: float = 0.5) -> list[Ruling]:
+def self_consistency(case: Case, check: Check, *, at_least: float = 0.5) -> list[Ruling]:
     """Pass a problem that its solvers answer alike, whatever its author said.
 
     The score is the majority's votes over K, the number of all attempts, so that one which was cut off or found no
@@ -132,8 +133,8 @@ def self_consistency(case: Case, same: Same, *, at_least: float = 0.5) -> list[R
     votes = _votes(case)
     context = _context(case, votes)
     if not votes:
-        return [unsure("no verifier" if case.problem.verifier is None else "no answers", context=context)]
-    election = elect(votes, _equal(case, votes, same))
+        return [unsure(_no_vote(case) or "no answers", context=context)]
+    election = elect(votes, _equal(case, votes, check))
     share = election.votes / len(case.attempts)
     context["votes"] = election.votes
     outcome = passed(value=election.majority, score=share, context=context, evidence=_evidence(election, None))
@@ -150,17 +151,25 @@ def self_consistency_compares(case: Case) -> Iterable[tuple[str, str]]:
     return _pairs(_votes(case))
 
 
-def _agrees(case: Case, election: Election, same: Same) -> bool | None:
+def _agrees(case: Case, election: Election, check: Check) -> bool | None:
     """Whether the author's answer equals any spelling of the majority's."""
     author, name = str(case.problem.answer), str(case.problem.verifier)
-    outcomes = {author == answer or same(name, author, answer) for answer in election.winners}
+    outcomes = {author == answer or check(name, author, answer).same for answer in election.winners}
     return True if True in outcomes else None if None in outcomes else False
 
 
+def _no_vote(case: Case) -> str | None:
+    """Why the answers to a problem cannot be voted on, if they cannot."""
+    if case.problem.verifier is None:
+        return "no verifier"
+    return None if verifier(case.problem.verifier).compares else "its answers cannot be compared with each other"
+
+
 def _votes(case: Case) -> Counter[str]:
-    """How often each spelling is the final answer of an attempt; none without a verifier to find it."""
-    name = case.problem.verifier
-    found = [] if name is None else [final_answer(attempt, name) for attempt in case.attempts]
+    """How often each spelling is the final answer of an attempt; none where no verifier compares them."""
+    if _no_vote(case):
+        return Counter()
+    found = (final_answer(attempt, str(case.problem.verifier)) for attempt in case.attempts)
     return Counter(answer for answer in found if answer is not None)
 
 
@@ -173,11 +182,11 @@ def _pairs(votes: Mapping[str, int]) -> Iterable[tuple[str, str]]:
     return combinations(_compared(votes), 2)
 
 
-def _equal(case: Case, votes: Mapping[str, int], same: Same) -> Equal:
+def _equal(case: Case, votes: Mapping[str, int], check: Check) -> Equal:
     compared, name = frozenset(_compared(votes)), str(case.problem.verifier)
 
     def equal(a: str, b: str) -> bool | None:
-        return same(name, min(a, b), max(a, b)) if a in compared and b in compared else None
+        return check(name, min(a, b), max(a, b)).same if a in compared and b in compared else None
 
     return equal
 

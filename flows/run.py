@@ -25,11 +25,11 @@ import orjson
 from filters.rule import Case
 from filters.verifiers.workers import Workers
 from pipelines.bind import Recipe
+from pipelines.checks import Checks
 from pipelines.inference.client import Client, Stopping
 from pipelines.inference.engine import Misconfigured, Outage
 from pipelines.journal import Journal
 from pipelines.records import Verdict, verdict
-from pipelines.sameness import Sameness
 from pipelines.stage import Run, Shard, run_shard
 from pipelines.stages.select import select
 from pipelines.store import DiskFull, replace
@@ -381,7 +381,7 @@ async def opened(recipe: Recipe, data: Path, begun: Callable[[int], None] = lamb
     async with Workers() as workers:
         client = Client(recipe.models, journal)
         try:
-            yield Run(data, recipe.seed, client, Sameness(journal, workers), begun=begun)
+            yield Run(data, recipe.seed, client, Checks(journal, workers), begun=begun)
         finally:
             await client.close()
             await journal.close()

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from filters.rule import Case, Memory, Rule
+from pipelines.checks import Checks, comparing
 from pipelines.inference.client import Client, Stopping
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Verdict, digest
 from pipelines.rows import Rows, Seeds
-from pipelines.sameness import Sameness, comparing
 from pipelines.store import Output, as_tables, output_folder, read_output, write_output
 from prompts.template import Template
 
@@ -42,7 +42,7 @@ class Run:
     data: Path
     seed: int
     client: Client
-    sameness: Sameness
+    checks: Checks
     fresh: asyncio.Event = field(default_factory=asyncio.Event)  # set once anything must be made that is not there
     begun: Callable[[int], None] = lambda stop: None  # told where the draws end of which anything is written
 

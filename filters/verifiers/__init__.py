@@ -1,32 +1,66 @@
-"""What is right: answers compared with references. Knows no record type.
+"""What is right: answers checked against references. Knows no record type.
 
-`VERIFIERS` is the table of what exists. Each entry finds the final answer in a response and says whether it
-is the same as a reference answer; `workers.Workers` runs the comparisons where they cannot do harm.
+`VERIFIERS` is the table of what exists, a module for each kind. A reference is a text: for simple kinds the answer
+itself, for others a JSON object that says what an answer must do. `workers.Workers` runs checks where they can do
+no harm; `pool` does so for code that is not asynchronous.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from filters.verifiers import choice, math
+from filters.verifiers.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """How answers of one kind are found and compared. A change in what is accepted raises `version`.
+    """How answers of one kind are found and checked. A change in what is accepted raises `version`."""
 
-    `final_answer` takes a response. Both comparisons take the reference first and say None for "cannot
-    tell"; `same_quickly` may be called anywhere, `same` only where it can be killed.
-    """
-
-    final_answer: Callable[[str], str | None]
-    same_quickly: Callable[[str, str], bool | None]
-    same: Callable[[str, str], bool | None]
     version: int
+    final_answer: Callable[[str], str | None]  # the answer in a response, its thinking left out; None: there is none
+    check_quickly: Callable[[str, str], Outcome | None]  # safe and short anywhere; None: only `check` can tell
+    check: Callable[[str, str], Outcome]  # of reference and answer; only where it can be killed
+    problem_with: Callable[[str], str | None]  # one line about a reference that cannot be used
+    gold: Callable[[str], str | None]  # an answer that must pass, if the reference tells one
+    seconds: float  # that one check may take
+    packages: tuple[str, ...]  # that decide besides our own code, where they are installed
+    example: tuple[str, str]  # a reference with an answer that passes; what the check imports is imported by it
+    compares: bool  # whether answers are references too, so that two of them can be compared, as in a vote
 
 
-VERIFIERS = {
-    "math": Verifier(math.final_answer, math.same_quickly, math.same, version=1),
-    "choice": Verifier(choice.final_answer, choice.same_quickly, choice.same, version=1),
+class _Module(Protocol):
+    SECONDS: float
+
+    def final_answer(self, text: str, /) -> str | None: ...
+    def check_quickly(self, reference: str, answer: str, /) -> Outcome | None: ...
+    def check(self, reference: str, answer: str, /) -> Outcome: ...
+    def problem_with(self, reference: str, /) -> str | None: ...
+    def gold(self, reference: str, /) -> str | None: ...
+
+
+def _from(
+    module: _Module, *, version: int, example: tuple[str, str], compares: bool = False, packages: tuple[str, ...] = ()
+) -> Verifier:
+    return Verifier(
+        version=version,
+        final_answer=module.final_answer,
+        check_quickly=module.check_quickly,
+        check=module.check,
+        problem_with=module.problem_with,
+        gold=module.gold,
+        seconds=module.SECONDS,
+        packages=packages,
+        example=example,
+        compares=compares,
+    )
+
+
+VERIFIERS: dict[str, Verifier] = {
+    "math": _from(math, version=2, example=("x + x", "2x"), compares=True, packages=("math-verify", "sympy")),
+    "choice": _from(choice, version=2, example=("A", "A"), compares=True),
 }
 
 
@@ -35,3 +69,14 @@ def verifier(name: str) -> Verifier:
     if name not in VERIFIERS:
         raise KeyError(f"no verifier {name!r}; there are: {', '.join(sorted(VERIFIERS))}")
     return VERIFIERS[name]
+
+
+def answer_in(name: str, response: str) -> str | None:
+    """The final answer of a whole response, as the model wrote it: what it thought aloud holds none.
+
+    A thought that was never closed leaves no answer.
+    """
+    _, closed, said = response.rpartition("</think>")
+    if not closed and response.lstrip().startswith("<think>"):
+        return None
+    return verifier(name).final_answer(said if closed else response)

@@ -6,6 +6,9 @@ The three functions mean what their namesakes in `math` do. Letters need no alge
 import re
 
 from filters.verifiers.math import MAX_ANSWER, last_box
+from filters.verifiers.outcome import Outcome, of_comparison
+
+SECONDS = 5.0
 
 _PICKED = re.compile(r"\b(?:answer|choice|option)\W{0,4}(?:is|:)\s*", re.IGNORECASE)
 _COMMAND = re.compile(r"\\[A-Za-z]+")
@@ -54,3 +57,23 @@ def _letter(text: str) -> str | None:
     if marked:  # then an A may be an article: "(B) A whale"
         named = marked | set(_NAMED.findall(_ARTICLE.sub("", text)))
     return named.pop() if len(named) == 1 else None
+
+
+def check_quickly(reference: str, answer: str) -> Outcome:
+    """Pass the same letter."""
+    return of_comparison(same_quickly(reference, answer))
+
+
+def check(reference: str, answer: str) -> Outcome:
+    """As `check_quickly`."""
+    return check_quickly(reference, answer)
+
+
+def problem_with(reference: str) -> str | None:
+    """What is wrong with a reference: it names no single letter."""
+    return None if _letter(reference) else "names no single option"
+
+
+def gold(reference: str) -> str | None:
+    """The reference is an answer itself."""
+    return _letter(reference)

@@ -27,11 +27,15 @@ from importlib.util import find_spec
 from itertools import chain
 from typing import Any
 
+from filters.verifiers.outcome import Outcome, of_comparison
+
 MAX_ANSWER = 1_000  # characters; what is longer is no answer
 MAX_NUMBER = 400  # characters of a number, and its largest power of ten: keeps exact arithmetic cheap
 MAX_MEMBERS = 100  # of all lists in an answer, because each is compared with each
 MAX_LEVELS = 3  # of lists in lists; deeper ones cannot be told
 MAX_DEPTH = 12  # of brackets
+
+SECONDS = 5.0  # that algebra may take for one pair
 
 Comparison = Callable[[str, str], bool | None]
 
@@ -572,3 +576,29 @@ def _same_objects(a: Any, b: Any) -> bool | None:
     if isinstance(a, Expr) and isinstance(b, Expr):
         return a.equals(b)
     return verify(a, b, allow_set_relation_comp=True, timeout_seconds=None, raise_on_error=True)
+
+
+# --- As a verifier ------------------------------------------------------------------------------------
+
+
+def check_quickly(reference: str, answer: str) -> Outcome | None:
+    """What exact arithmetic tells; None where only algebra can."""
+    told = same_quickly(reference, answer)
+    return None if told is None else of_comparison(told)
+
+
+def check(reference: str, answer: str) -> Outcome:
+    """Pass an answer that is the same mathematics as the reference; see `same`."""
+    return of_comparison(same(reference, answer))
+
+
+def problem_with(reference: str) -> str | None:
+    """What is wrong with a reference: it is blank, or too long for an answer."""
+    if not _normal(reference[: MAX_ANSWER + 1]):
+        return "no answer"
+    return "too long for an answer" if len(reference) > MAX_ANSWER else None
+
+
+def gold(reference: str) -> str | None:
+    """The reference is an answer itself."""
+    return reference

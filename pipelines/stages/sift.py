@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from filters.rule import Case, Ruling, Same
+from filters.rule import Case, Check, Ruling
 from pipelines.records import Facts, Verdict, verdict
 from pipelines.stage import BoundRule, Run, Shard, Step
 from pipelines.store import Output
@@ -17,10 +17,10 @@ async def sift(shard: Shard, run: Run, step: Step, *, rules: list[BoundRule]) ->
     reason why it goes. Ordered rules compare with all that stayed before, so they see shards in draw order.
     """
     facts, live, out = Facts.none(), [], []
-    same = await run.sameness.table(_pairs(shard, rules))
+    check = await run.checks.table(_pairs(shard, rules))
     for problem in shard.live:
         case = shard.case(problem)
-        verdicts = [told for each in rules for told in _verdicts(each, case, same, step)]
+        verdicts = [told for each in rules for told in _verdicts(each, case, check, step)]
         facts.verdicts.extend(verdicts)
         against = [told for told in verdicts if told.status != "pass" and told.subjects == (problem.id,)]
         if against:
@@ -33,7 +33,7 @@ async def sift(shard: Shard, run: Run, step: Step, *, rules: list[BoundRule]) ->
 
 
 def _pairs(shard: Shard, rules: list[BoundRule]) -> Iterator[tuple[str, str, str]]:
-    """Every comparison of answers that the rules may ask for."""
+    """Every check of an answer that the rules may ask for."""
     told_by = {each.rule.compares for each in rules}
     for problem in shard.live:
         if problem.verifier:
@@ -43,16 +43,16 @@ def _pairs(shard: Shard, rules: list[BoundRule]) -> Iterator[tuple[str, str, str
                     yield problem.verifier, reference, answer
 
 
-def _verdicts(each: BoundRule, case: Case, same: Same, step: Step) -> Iterator[Verdict]:
-    for ruling in _rulings(each, case, same, step):
+def _verdicts(each: BoundRule, case: Case, check: Check, step: Step) -> Iterator[Verdict]:
+    for ruling in _rulings(each, case, check, step):
         yield to_verdict(ruling, case, each, step.label)
 
 
-def _rulings(each: BoundRule, case: Case, same: Same, step: Step) -> list[Ruling]:
+def _rulings(each: BoundRule, case: Case, check: Check, step: Step) -> list[Ruling]:
     if each.rule.kind == "ordered":
         assert step.order, "a step with ordered rules has an order"
         return [step.order.memories[each.label].judge(case)]
-    return list(each.rule.run(case, same, **each.parameters))
+    return list(each.rule.run(case, check, **each.parameters))
 
 
 def to_verdict(ruling: Ruling, case: Case, each: BoundRule, stage: str) -> Verdict:

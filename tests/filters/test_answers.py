@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from filters import answers
 from filters.answers import wilson
 from filters.rule import Case
+from filters.verifiers import VERIFIERS, answer_in
 from tests.filters.cases import answered, rule_on, run, solved, task
 
 
@@ -58,7 +59,7 @@ def test_a_pass_rate_says_what_it_is_relative_to() -> None:
         "solvers": [
             {"model": "solver", "revision": "r1", "prompt": "solve/boxed@1", "sampling": {"temperature": 0.6}}
         ],
-        "verifier": "math@1",
+        "verifier": f"math@{VERIFIERS['math'].version}",
     }
 
 
@@ -135,12 +136,12 @@ def test_a_rate_of_nothing_may_be_anything() -> None:
 
 def test_answers_are_found_once_and_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[str] = []
-    checks = answers.verifier("math")
 
-    class Counting:
-        final_answer = staticmethod(lambda text: found.append(text) or checks.final_answer(text))
+    def counting(name: str, text: str) -> str | None:
+        found.append(text)
+        return answer_in(name, text)
 
-    monkeypatch.setattr(answers, "verifier", lambda name: Counting)
+    monkeypatch.setattr(answers, "answer_in", counting)
     monkeypatch.setattr(answers, "_remembered", {})
     monkeypatch.setattr(answers, "MAX_REMEMBERED", 2)
     attempts = solved(["1", "2", "3"]).attempts

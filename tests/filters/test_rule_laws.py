@@ -125,10 +125,9 @@ def test_no_text_takes_long(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_comparisons_are_between_distinct_texts_and_few(name: str) -> None:
+def test_what_is_asked_of_a_verifier_is_asked_once_and_is_little(name: str) -> None:
     for case in CASES:
         pairs = list(RULES[name].compares(case))
-        assert all(a != b for a, b in pairs)
         assert len(set(pairs)) == len(pairs) <= 2000
         assert not pairs or case.problem.verifier
 

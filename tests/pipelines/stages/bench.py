@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from pipelines.checks import Checks
 from pipelines.inference.client import Client
 from pipelines.inference.model import Asking, Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Turn, attempt, problem
-from pipelines.sameness import Sameness
 from pipelines.stage import Run, Shard, Step
 from pipelines.stages.table import STAGES
 from pipelines.store import Output
@@ -65,7 +65,7 @@ class Bench:
         self.client = Scripted(says)
         shard = Shard(*draws)
         shard.take(Output(Facts(list(problems), list(attempts), []), [each.id for each in problems]), Path())
-        run = Run(self._data, seed, cast(Client, self.client), cast(Sameness, None))
+        run = Run(self._data, seed, cast(Client, self.client), cast(Checks, None))
         if "prompt" in given:
             model = Model(role="teacher", engine="builtin", name="scripted")
             given = {"model": model, "sampling": Sampling(), **given, "prompt": load(given["prompt"])}

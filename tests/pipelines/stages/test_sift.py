@@ -10,10 +10,11 @@ from typing import Any, cast
 import orjson
 import pytest
 
-from filters.rule import Case, Memory, Rule, Ruling, Same, failed, passed, unsure
+from filters.rule import Case, Check, Memory, Rule, Ruling, failed, passed, unsure
+from filters.verifiers.outcome import of_comparison
+from pipelines.checks import Checks, Pair
 from pipelines.inference.client import Client, Stopping
 from pipelines.records import Facts, Problem
-from pipelines.sameness import Pair, Sameness
 from pipelines.stage import BoundRule, Order, Run, Shard, Step, run_step
 from pipelines.stages.select import select
 from pipelines.stages.table import STAGES
@@ -22,14 +23,14 @@ from tests.pipelines.stages.bench import answered, posed
 
 
 class Asked:
-    """Stands for the comparisons of a run: nothing is ever the same."""
+    """Stands for the checks of a run: nothing is ever right."""
 
     def __init__(self) -> None:
         self.pairs: list[Pair] = []
 
-    async def table(self, pairs: Iterator[Pair]) -> Same:
+    async def table(self, pairs: Iterator[Pair]) -> Check:
         self.pairs = list(pairs)
-        return lambda name, reference, answer: False
+        return lambda name, reference, answer: of_comparison(False)
 
 
 def ruled(*rules: tuple[str, Rule], **parameters: Any) -> list[BoundRule]:
@@ -40,24 +41,24 @@ def sift(problems: Sequence[Problem], rules: list[BoundRule], *, order: Order | 
     shard, asked = Shard(0, 8), Asked()
     attempts = [answered(problem, f"\\boxed{{{k}}}", sample=k) for problem in problems for k in range(2)]
     shard.take(Output(Facts(list(problems), attempts, []), [each.id for each in problems]), Path())
-    run = Run(Path(), 0, cast(Client, None), cast(Sameness, asked))
+    run = Run(Path(), 0, cast(Client, None), cast(Checks, asked))
     step = Step("screen", STAGES["sift"], {"rules": rules}, order)
     return asyncio.run(STAGES["sift"].run(shard, run, step, rules=rules)), asked
 
 
-def short(case: Case, same: Same, *, at_most: int = 10) -> list[Ruling]:
+def short(case: Case, check: Check, *, at_most: int = 10) -> list[Ruling]:
     if len(case.problem.question) > at_most:
         return [failed("too long", score=len(case.problem.question), evidence={"seen": True})]
     return [passed()]
 
 
-def doubtful(case: Case, same: Same) -> list[Ruling]:
+def doubtful(case: Case, check: Check) -> list[Ruling]:
     return [unsure("cannot tell") if "?" in case.problem.question else passed()]
 
 
-def each_attempt(case: Case, same: Same) -> Iterator[Ruling]:
+def each_attempt(case: Case, check: Check) -> Iterator[Ruling]:
     for attempt in case.attempts:
-        equal = same("math", "1", attempt.text)
+        equal = check("math", "1", attempt.text).same
         yield (passed() if equal else failed("wrong"))._replace(about=(attempt.id,))
 
 
@@ -144,7 +145,7 @@ def test_shards_pass_in_the_order_of_their_draws(tmp_path: Path, arrival: tuple[
     async def through() -> list[list[str]]:
         rules = ordered()
         step = Step("screen", STAGES["sift"], {"rules": rules}, Order(rules, None))
-        run = Run(tmp_path, 0, cast(Client, None), cast(Sameness, Asked()))
+        run = Run(tmp_path, 0, cast(Client, None), cast(Checks, Asked()))
         shards = [Shard(i, i + 1) for i in range(3)]
         for i, question in enumerate(["red apple", "apple pie", "pie red"]):
             problem = posed(i, question)
