@@ -1,4 +1,4 @@
-"""The command line: run, preview, check, list, show."""
+"""The command line: run, preview, check, list, show, verify."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -113,6 +114,43 @@ def show(dataset: str, row: str | None) -> None:
     from flows import show as screen
 
     or_one_line(lambda: screen.dataset(dataset, row))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--question", help="The column with the question, if there is one.")
+@click.option("--answer", help="The column with the reference answer.")
+@click.option("--response", help="The column with the response, or a list of them.")
+@click.option("--kind", default="math", show_default=True, help="A verifier, or the column that names one.")
+@click.option("--label", help="A column that says right or wrong, to compare with.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where to write; FILE.verified.jsonl if not said.")
+@click.option("--column", default="verdict", show_default=True, help="The column to add.")
+@click.option("--quiet", is_flag=True, help="No progress line.")
+def verify(
+    file: Path,
+    question: str | None,
+    answer: str | None,
+    response: str | None,
+    kind: str,
+    label: str | None,
+    out: Path | None,
+    column: str,
+    quiet: bool,
+) -> None:
+    """Verify the responses in FILE (JSONL or Parquet), and write its rows with the verdicts beside them.
+
+    A column inside of another is named with a dot: --answer reward_model.ground_truth.
+    """
+    from flows import show
+    from flows.verify import verify_file
+
+    given = {"question": question, "answer": answer, "response": response, "label": label}
+
+    def job() -> Any:
+        with show.verifying(quiet=quiet) as watch:
+            return verify_file(file, given=given, kind=kind, out=out, column=column, watch=watch)
+
+    show.verified(or_one_line(job))
 
 
 def _bindings(models: tuple[str, ...]) -> list[str]:

@@ -15,6 +15,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from filters.answers import wilson
+from filters.verifiers import VERIFIERS, answer_in
 from pipelines import recipe as recipes
 from pipelines.records import Attempt, Problem, Verdict
 from pipelines.release import read_version, versions
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from flows.make import Made
     from flows.run import Progress
+    from flows.verify import Report
     from pipelines.bind import Recipe
     from pipelines.stage import Shard
 
@@ -317,3 +320,76 @@ def _by_name(shard: Shard) -> Iterator[tuple[str, list[Any]]]:
     yield "problems", shard.facts.problems
     yield "attempts", shard.facts.attempts
     yield "verdicts", shard.facts.verdicts
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Verifying a file
+
+
+@contextlib.contextmanager
+def verifying(*, quiet: bool) -> Iterator[Callable[[Report], None]]:
+    """A line that counts responses, on a terminal."""
+    if quiet or not aside.is_terminal:
+        yield lambda report: None
+        return
+    with aside.status("verifying") as status:
+        yield lambda report: status.update(f"verifying: {report.responses:,} responses of {report.rows:,} rows")
+
+
+def verified(report: Report) -> None:
+    """What came of a file: counts, agreement with its label, where they part, and how fast it went."""
+    kinds = ", ".join(f"{kind}@{VERIFIERS[kind].version}" for kind in report.kinds)
+    screen.print(plain(f"{report.responses:,} responses of {report.rows:,} rows, verified as {kinds}"))
+    if report.worked:
+        screen.print(f"{report.worked:,} references were worked solutions; their final answers were read")
+    _states(report)
+    if report.labelled:
+        _agreement(report)
+    per_second = report.responses / report.seconds if report.seconds else 0
+    screen.print(f"{per_second:,.0f} responses a second", style="dim")
+    screen.print(plain(f"wrote {report.out}"), soft_wrap=True)
+
+
+def _states(report: Report) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for state in STYLES:
+        count = report.states[state]
+        if not count:
+            continue
+        reasons = [(reason, n) for (status, reason), n in report.reasons.most_common() if status == state]
+        told = ", ".join(f"{reason} {n:,}" for reason, n in reasons[:4])
+        table.add_row(Text(state, style=STYLES[state]), f"{count:,}", plain(told, most=300, style="dim"))
+    screen.print(table)
+    if report.decided:
+        low, high = wilson(report.states["pass"], report.decided)
+        rate = report.states["pass"] / report.decided
+        screen.print(
+            f"right: {rate:.1%} of the {report.decided:,} that were decided (95 % interval {low:.1%} to {high:.1%})"
+        )
+
+
+def _agreement(report: Report) -> None:
+    told = report.labelled
+    table = Table("label", *STYLES, box=None, pad_edge=False, header_style="dim")
+    for right, name in ((True, "right"), (False, "wrong")):
+        table.add_row(name, *(f"{told[right, state]:,}" for state in STYLES))
+    total = told.total()
+    agreed = told[True, "pass"] + told[False, "fail"]
+    screen.print(table)
+    screen.print(f"agrees with the label: {agreed:,} of {total:,} = {agreed / total:.2%}")
+    for asked, outcome in report.disagreements:
+        where = f"row {asked.row + 1}" + ("" if asked.sample is None else f", response {asked.sample + 1}")
+        said = f"{outcome.status} ({outcome.reason})" if outcome.reason else outcome.status
+        answer = answer_in(asked.item.kind, asked.item.response or "")
+        label = "right" if asked.label else "wrong"
+        told_apart = f"reference {_short(asked.item.reference)}, answer {_short(answer)}"
+        screen.print(plain(f"  {where}: label {label}, verdict {said}; {told_apart}"), soft_wrap=True)
+    if report.disagreed > len(report.disagreements):
+        screen.print(f"  and {report.disagreed - len(report.disagreements):,} more", style="dim")
+
+
+def _short(text: str | None) -> str:
+    if text is None:
+        return "none"
+    flat = " ".join(text.split())
+    return flat if len(flat) <= 60 else f"{flat[:60]}…"

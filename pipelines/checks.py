@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import importlib.metadata
+import platform
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from filters.rule import Check
 from filters.verifiers import VERIFIERS, verifier
 from filters.verifiers.outcome import Outcome
 from filters.verifiers.workers import Workers
+from pipelines.inference.engine import Misconfigured
 from pipelines.journal import Journal
 from pipelines.records import digest
 from pipelines.segment import Entry
@@ -33,7 +35,7 @@ class Checks:
         self._workers = workers
 
     async def table(self, pairs: Iterable[Pair]) -> Check:
-        """`check` for these pairs, each decided once."""
+        """`check` for these pairs, each decided once. Raises Misconfigured where this machine cannot check them."""
         known = {pair: verifier(pair[0]).check_quickly(*pair[1:]) for pair in set(pairs)}
         slow = sorted(pair for pair, outcome in known.items() if outcome is None)
         outcomes = {pair: outcome for pair, outcome in known.items() if outcome is not None}
@@ -43,9 +45,11 @@ class Checks:
     async def _decide(self, pairs: Sequence[Pair]) -> dict[Pair, Outcome]:
         journaled = {pair: self._journal.find(_key(pair), 0) for pair in pairs}
         decided = {pair: _read(entry) for pair, entry in journaled.items() if entry}
-        for name in VERIFIERS:
+        for name, each in VERIFIERS.items():
             new = [pair for pair in pairs if pair not in decided and pair[0] == name]
             if new:
+                if missing := each.missing():
+                    raise Misconfigured(f"the verifier {name!r} cannot work here: {missing}")
                 outcomes = await self._workers.check_slowly(name, [pair[1:] for pair in new])
                 adding = [self._add(pair, outcomes[pair[1:]]) for pair in new]
                 decided |= dict(zip(new, await asyncio.gather(*adding), strict=True))
@@ -75,7 +79,9 @@ def made_by(name: str) -> list[Any]:
 
 @functools.cache
 def installed(package: str) -> str | None:
-    """The version of a package; None where it is not installed."""
+    """The version of a package, or of Python itself; None where it is not installed."""
+    if package == "python":
+        return platform.python_version()
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -53,7 +53,10 @@ class Rows:
         return self[index].get(self.columns.get(name, name))
 
     def text(self, index: int, name: str) -> str | None:
-        """A field as text; numbers are taken as they are written. Raises BadRows for anything else."""
+        """A field as text; numbers are taken as they are written, an object that is an answer as JSON.
+
+        Raises BadRows for anything else.
+        """
         return self.as_text(self[index], index, name)
 
     def as_text(self, row: Mapping[str, Any], index: int, name: str) -> str | None:
@@ -63,6 +66,8 @@ class Rows:
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
+        if name == "answer" and isinstance(value, dict):  # what an answer must do: tests, constraints, a schema
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
         column = self.columns.get(name, name)
         raise BadRows(f"{self.where(index)}: {column!r} should be text, not {type(value).__name__}")
 

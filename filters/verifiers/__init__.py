@@ -29,6 +29,7 @@ class Verifier:
     packages: tuple[str, ...]  # that decide besides our own code, where they are installed
     example: tuple[str, str]  # a reference with an answer that passes; what the check imports is imported by it
     compares: bool  # whether answers are references too, so that two of them can be compared, as in a vote
+    missing: Callable[[], str | None]  # what a machine lacks without which nothing can be checked, and the way out
 
 
 class _Module(Protocol):
@@ -42,7 +43,13 @@ class _Module(Protocol):
 
 
 def _from(
-    module: _Module, *, version: int, example: tuple[str, str], compares: bool = False, packages: tuple[str, ...] = ()
+    module: _Module,
+    *,
+    version: int,
+    example: tuple[str, str],
+    compares: bool = False,
+    packages: tuple[str, ...] = (),
+    missing: Callable[[], str | None] = lambda: None,
 ) -> Verifier:
     return Verifier(
         version=version,
@@ -55,6 +62,7 @@ def _from(
         packages=packages,
         example=example,
         compares=compares,
+        missing=missing,
     )
 
 

@@ -72,6 +72,7 @@ def _told_before_the_check(item: Item) -> Outcome | None:
 
 class _Pool(NamedTuple):
     loop: asyncio.AbstractEventLoop
+    thread: threading.Thread
     workers: Workers
 
 
@@ -92,10 +93,11 @@ def _the_pool() -> _Pool:
     with _starting:
         if _pool is None:
             loop = asyncio.new_event_loop()
-            threading.Thread(target=loop.run_forever, name="thoughtmill-verifiers", daemon=True).start()
+            thread = threading.Thread(target=loop.run_forever, name="thoughtmill-verifiers", daemon=True)
+            thread.start()
             workers = Workers(count=max(1, len(os.sched_getaffinity(0))))
             asyncio.run_coroutine_threadsafe(workers.__aenter__(), loop).result()
-            _pool = _Pool(loop, workers)
+            _pool = _Pool(loop, thread, workers)
         return _pool
 
 
@@ -108,6 +110,8 @@ def close() -> None:
         if pool is not None:
             asyncio.run_coroutine_threadsafe(_end(pool.workers), pool.loop).result()
             pool.loop.call_soon_threadsafe(pool.loop.stop)
+            pool.thread.join()
+            pool.loop.close()
 
 
 async def _end(workers: Workers) -> None:

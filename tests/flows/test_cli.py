@@ -504,7 +504,7 @@ def test_show_tells_the_whole_story_of_a_row(site: Site):
     made = site.embedded()
     result = thoughtmill("show", "small", "0")
     assert result.exit_code == 0
-    for told in ["pose/plan-solve@", "solve/boxed@", "answer_matches@1", "pass_rate@1", "accepted@1"]:
+    for told in ["pose/plan-solve@", "solve/boxed@", "answer_matches@2", "pass_rate@2", "accepted@1"]:
         assert told in result.stdout
     posed = next(each for each in problems(made) if each.kind == "posed")
     story = thoughtmill("show", "small", posed.id).stdout

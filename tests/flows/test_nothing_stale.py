@@ -46,7 +46,7 @@ def test_a_changed_filter_behind_the_last_call_sends_nothing_and_is_judged_anew(
     assert second.requests == 0
     assert second.made.folder.name == "v2"
     assert second.made.ledger["accepted"] < first.made.ledger["accepted"]
-    told = [each for each in verdicts(second.made) if each.rule == "pass_rate@1"]
+    told = [each for each in verdicts(second.made) if each.rule.startswith("pass_rate@")]
     assert told
     assert all('"at_least":1.0' in each.context for each in told)
     assert attempts(second.made) == attempts(first.made)
@@ -54,13 +54,12 @@ def test_a_changed_filter_behind_the_last_call_sends_nothing_and_is_judged_anew(
 
 def test_a_raised_rule_version_is_judged_anew(site: Site, monkeypatch: pytest.MonkeyPatch):
     first = site.turn()
-    monkeypatch.setitem(RULES, "answer_matches", RULES["answer_matches"]._replace(version=2))
+    monkeypatch.setitem(RULES, "answer_matches", RULES["answer_matches"]._replace(version=99))
     second = site.turn()
     assert second.requests == 0
     assert second.made.folder.name == "v2"
     rules = {each.rule for each in verdicts(second.made)}
-    assert "answer_matches@2" in rules
-    assert "answer_matches@1" not in rules
+    assert {rule for rule in rules if rule.startswith("answer_matches@")} == {"answer_matches@99"}
     assert second.made.ledger["accepted"] == first.made.ledger["accepted"]
 
 

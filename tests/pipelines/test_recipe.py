@@ -71,7 +71,7 @@ def bound(site: Site, *changes: str) -> Recipe:
 def test_what_a_recipe_leaves_out_is_written_down_where_it_counts(site: Site):
     recipe = bound(site)
     verify = next(step for step in recipe.steps if step.name == "verify")
-    assert [each.label for each in verify.parameters["rules"]] == ["answer_matches@1", "pass_rate@1"]
+    assert [each.label for each in verify.parameters["rules"]] == ["answer_matches@2", "pass_rate@2"]
     assert verify.parameters["rules"][1].parameters == {"at_least": 0.4, "at_most": 1.0}
     assert next(step for step in recipe.steps if step.name == "expand").parameters["together"] is False
 

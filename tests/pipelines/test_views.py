@@ -62,7 +62,7 @@ def load(made: Made, view: str) -> list[dict[str, Any]]:
 
 def test_sft_holds_every_right_answer_and_no_other(made: Made):
     rows = load(made, "sft")
-    right = {each.subjects[0] for each in verdicts(made) if each.rule == "answer_matches@1" and each.status == "pass"}
+    right = {each.subjects[0] for each in verdicts(made) if each.rule == "answer_matches@2" and each.status == "pass"}
     assert {row["attempt_id"] for row in rows} == right
     assert len(rows) == 2 * 6
     for row in rows:
@@ -131,7 +131,7 @@ def test_rows_come_in_draw_order_without_repeats(site: Site):
 def test_every_row_of_sft_verifies_against_its_answer(site: Site):
     made = site.embedded("expand.n=4")
     said = {each.id: each for each in attempts(made)}
-    matched = {each.subjects[0]: each.value for each in verdicts(made) if each.rule == "answer_matches@1"}
+    matched = {each.subjects[0]: each.value for each in verdicts(made) if each.rule == "answer_matches@2"}
     verifiers = {each.id: each.verifier for each in problems(made)}
     rows = load(made, "sft")
     assert rows

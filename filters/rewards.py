@@ -1,0 +1,99 @@
+"""Verifiers as reward functions: what gates training data is what rewards in reinforcement learning.
+
+Importable where the base package is installed; needs neither Prefect nor an engine. Checks run in child processes
+that can be killed, shared by all rewards of a process.
+
+    GRPOTrainer(..., reward_funcs=verified, train_dataset=rows)       # TRL: rows has the columns answer, verifier
+    custom_reward_function.path=.../filters/rewards.py                # verl: name=compute_score
+    reward("math", r"\\frac{1}{3}", response)                           # plain Python: 1.0, 0.0 or None
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from filters.verifiers import VERIFIERS
+from filters.verifiers.outcome import Outcome
+from filters.verifiers.pool import Item, verify, verify_all
+
+Completion = str | Sequence[Mapping[str, Any]]
+"""A response as a text, or as the messages of a conversation."""
+
+
+def reward(verifier: str, reference: str | None, response: str) -> float | None:
+    """1.0 for a right response, 0.0 for a wrong one, None where that was not decided.
+
+    Raises KeyError for an unknown verifier.
+    """
+    return _reward(verify(verifier, reference, response))
+
+
+def verified(
+    completions: Sequence[Completion],
+    answer: Sequence[str | None],
+    verifier: Sequence[str] | None = None,
+    **columns: Any,
+) -> list[float | None]:
+    """A reward function of TRL: 1.0, 0.0 or None for each completion, from the dataset's own columns.
+
+    `answer` has the reference answers, `verifier` the names of what checks them ("math" where the dataset has no
+    such column). TRL leaves out a None: what could not be decided is neither rewarded nor punished. Raises KeyError
+    for an unknown verifier.
+    """
+    return [_reward(outcome) for outcome in _outcomes(completions, answer, verifier)]
+
+
+def partly_verified(
+    completions: Sequence[Completion],
+    answer: Sequence[str | None],
+    verifier: Sequence[str] | None = None,
+    **columns: Any,
+) -> list[float | None]:
+    """As `verified`, but what is checked in parts (tests, constraints, steps) gets the share of those that hold."""
+    outcomes = _outcomes(completions, answer, verifier)
+    return [
+        outcome.score if outcome.status == "fail" and outcome.score is not None else _reward(outcome)
+        for outcome in outcomes
+    ]
+
+
+def compute_score(
+    data_source: str,
+    solution_str: str,
+    ground_truth: str,
+    extra_info: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> dict[str, float]:
+    """The reward of one response, for verl's `custom_reward_function`.
+
+    The verifier is `extra_info["verifier"]`, else `data_source` itself where it names one, else "math". verl takes
+    no None, so what could not be decided scores 0.0 with `decided` 0.0: leave such rows out of what is averaged.
+    Raises KeyError for an unknown verifier.
+    """
+    kind = (extra_info or {}).get("verifier") or (data_source if data_source in VERIFIERS else "math")
+    told = reward(kind, ground_truth, solution_str)
+    return {"score": told or 0.0, "acc": told or 0.0, "decided": float(told is not None)}
+
+
+def _outcomes(
+    completions: Sequence[Completion], references: Sequence[str | None], kinds: Sequence[str] | None
+) -> list[Outcome]:
+    names = kinds or ["math"] * len(completions)
+    items = [
+        Item(name, reference, _text(completion))
+        for name, reference, completion in zip(names, references, completions, strict=True)
+    ]
+    return verify_all(items)
+
+
+def _text(completion: Completion) -> str:
+    """What the last message of the assistant says; a completion that calls a tool says nothing yet."""
+    if isinstance(completion, str):
+        return completion
+    said = [message for message in completion if message.get("role") == "assistant"]
+    return (said[-1].get("content") or "") if said else ""
+
+
+def _reward(outcome: Outcome) -> float | None:
+    return {"pass": 1.0, "fail": 0.0}.get(outcome.status)

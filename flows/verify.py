@@ -1,0 +1,397 @@
+"""`thoughtmill verify`: our verifiers on a file of one's own, and what they say beside a label."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from filters.verifiers import VERIFIERS, answer_in, verifier
+from filters.verifiers.outcome import Outcome
+from filters.verifiers.pool import Item, verify_all
+from pipelines.rows import BadRows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+AT_ONCE = 2_000  # responses that are looked at together
+SHOWN = 10  # disagreements that are shown
+
+# Names that people give to their columns, the likeliest first.
+USUAL = {
+    "question": ("question", "problem", "prompt", "instruction"),
+    "answer": ("answer", "reference", "ground_truth", "gold", "solution", "target", "expected"),
+    "response": ("response", "responses", "completion", "completions", "generation", "generations", "output"),
+}
+
+
+class Columns(NamedTuple):
+    """Where a row has what; `reward_model.ground_truth` looks inside. None: not there."""
+
+    question: str | None
+    answer: str
+    response: str
+    kind: str | None
+    label: str | None
+
+
+class Asked(NamedTuple):
+    """One response of a row, and where it stands."""
+
+    row: int
+    sample: int | None  # None where the row has a single response
+    item: Item
+    label: bool | None
+
+
+class Disagreement(NamedTuple):
+    asked: Asked
+    outcome: Outcome
+
+
+@dataclass
+class Report:
+    """What came of a file."""
+
+    out: Path
+    kinds: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[tuple[str, str]] = field(default_factory=Counter)  # of what did not pass
+    labelled: Counter[tuple[bool, str]] = field(default_factory=Counter)
+    disagreements: list[Disagreement] = field(default_factory=list)
+    disagreed: int = 0
+    worked: int = 0  # references that were read from a worked solution
+    seconds: float = 0.0
+
+    @property
+    def responses(self) -> int:
+        return self.states.total()
+
+    @property
+    def decided(self) -> int:
+        return self.states["pass"] + self.states["fail"]
+
+    def add(self, asked: Asked, outcome: Outcome) -> None:
+        self.kinds[asked.item.kind] += 1
+        self.states[outcome.status] += 1
+        if outcome.reason:
+            self.reasons[outcome.status, outcome.reason] += 1
+        if asked.label is None:
+            return
+        self.labelled[asked.label, outcome.status] += 1
+        if outcome.same is not asked.label:
+            self.disagreed += 1
+            if len(self.disagreements) < SHOWN:
+                self.disagreements.append(Disagreement(asked, outcome))
+
+
+def verify_file(
+    path: Path,
+    *,
+    given: Mapping[str, str | None],
+    kind: str,
+    out: Path | None,
+    column: str,
+    watch: Callable[[Report], None],
+) -> Report:
+    """Verify every response of a JSONL or Parquet file, and write its rows with the verdicts beside them.
+
+    `given` names the columns that do not have a usual name, `kind` a verifier or a column of names. The verdicts go
+    into one new column, a struct for each response. Raises BadRows; nothing is written then.
+    """
+    table = _open(path)
+    names = table.names()
+    if column in names:
+        raise BadRows(f"{path} has a column {column!r} already; name another with --column")
+    columns = _columns(path, names, given, kind)
+    report = Report(out or _beside(path))
+    partial = report.out.with_name(f".{report.out.name}.{os.getpid()}.part")
+    started = time.monotonic()
+    try:
+        with table.writer(partial, column, columns.response) as write:
+            for first, rows in table.chunks():
+                for start, some in _few(rows, columns):
+                    write(some, _verify_rows(path, first + start, some, columns, kind, report))
+                    report.seconds = time.monotonic() - started
+                    watch(report)
+        partial.replace(report.out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return report
+
+
+def _verify_rows(
+    path: Path, first: int, rows: Sequence[Mapping[str, Any]], columns: Columns, kind: str, report: Report
+) -> list[Any]:
+    """For each row what goes into the new column: a verdict, or a list of them where it has several responses."""
+    asked = [each for i, row in enumerate(rows) for each in _asked(path, first + i, row, columns, kind, report)]
+    outcomes = verify_all([each.item for each in asked])
+    verdicts: list[Any] = [None if isinstance(_value(row, columns.response), str) else [] for row in rows]
+    for each, outcome in zip(asked, outcomes, strict=True):
+        report.add(each, outcome)
+        told = _verdict(each.item, outcome)
+        if each.sample is None:
+            verdicts[each.row - first] = told
+        else:
+            verdicts[each.row - first].append(told)
+    report.rows += len(rows)
+    return verdicts
+
+
+def _verdict(item: Item, outcome: Outcome) -> dict[str, Any]:
+    kind = verifier(item.kind)
+    return {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "score": outcome.score,
+        # A program or an essay is not told again.
+        "answer": answer_in(item.kind, item.response or "") if kind.compares else None,
+        "verifier": f"{item.kind}@{kind.version}",
+        "evidence": orjson.dumps(dict(outcome.evidence)).decode(),
+    }
+
+
+# --- What a row asks ----------------------------------------------------------------------------------
+
+
+def _columns(path: Path, names: Sequence[str], given: Mapping[str, str | None], kind: str) -> Columns:
+    """The columns by their given or usual names. Raises BadRows for those that are missed."""
+
+    def found(name: str, *, needed: bool) -> str | None:
+        chosen = given.get(name)
+        if chosen is not None and chosen.partition(".")[0] not in names:
+            raise BadRows(f"{path} has no column {chosen!r}; it has: {', '.join(names)}")
+        usual = chosen or next((each for each in USUAL.get(name, ()) if each in names), None)
+        if needed and usual is None:
+            raise BadRows(f"{path}: which column is the {name}? Say --{name} NAME; it has: {', '.join(names)}")
+        return usual
+
+    if kind not in VERIFIERS and kind.partition(".")[0] not in names:
+        raise BadRows(
+            f"--kind {kind}: neither a verifier nor a column; verifiers: {', '.join(VERIFIERS)};"
+            f" columns: {', '.join(names)}"
+        )
+    return Columns(
+        found("question", needed=False),
+        str(found("answer", needed=True)),
+        str(found("response", needed=True)),
+        None if kind in VERIFIERS else kind,
+        found("label", needed=False),
+    )
+
+
+def _asked(
+    path: Path, index: int, row: Mapping[str, Any], columns: Columns, kind: str, report: Report
+) -> Iterator[Asked]:
+    where = f"{path}, row {index + 1}"
+    name = str(_value(row, columns.kind)) if columns.kind else kind
+    if name not in VERIFIERS:
+        raise BadRows(f"{where}: no verifier {name!r} in {columns.kind!r}; there are: {', '.join(VERIFIERS)}")
+    reference = _reference(where, _value(row, columns.answer), columns.answer)
+    if reference is not None and (read := _worked(name, reference)) is not None:
+        report.worked += 1
+        reference = read
+    response, label = _value(row, columns.response), _value(row, columns.label)
+    several = isinstance(response, list)
+    responses = response if several else [response]
+    labels = label if isinstance(label, list) else [label] * len(responses)
+    if len(labels) != len(responses):
+        raise BadRows(f"{where}: {len(responses)} responses with {len(labels)} labels")
+    for sample, (each, right) in enumerate(zip(responses, labels, strict=True)):
+        if each is not None and not isinstance(each, str):
+            raise BadRows(f"{where}: {columns.response!r} should be text or a list of texts, not {_kind_of(each)}")
+        item = Item(name, reference, each)
+        yield Asked(index, sample if several else None, item, _label(where, right, columns))
+
+
+def _reference(where: str, value: Any, column: str) -> str | None:
+    """A reference as text; one in a list of one is that one, an object is written as JSON."""
+    match value:
+        case None | str():
+            return value
+        case bool():
+            return str(value)
+        case int() | float():
+            return repr(value)
+        case [one]:
+            return _reference(where, one, column)
+        case dict():
+            return orjson.dumps(value, default=str).decode()
+        case _:
+            raise BadRows(f"{where}: {column!r} should be one reference, not {_kind_of(value)}")
+
+
+def _worked(name: str, reference: str) -> str | None:
+    """The answer of a reference that is a whole solution, as GSM8K and MATH have them."""
+    if verifier(name).compares and ("\n" in reference.strip() or "####" in reference or r"\boxed" in reference):
+        return verifier(name).final_answer(reference)
+    return None
+
+
+def _label(where: str, value: Any, columns: Columns) -> bool | None:
+    """Right or wrong, as true and false, 1 and 0, or their names. Raises BadRows for anything else."""
+    told = value.strip().lower() if isinstance(value, str) else value
+    if told is None:
+        return None
+    if told in (True, "true", "yes", "1", "pass", "correct"):
+        return True
+    if told in (False, "false", "no", "0", "fail", "incorrect", "wrong"):
+        return False
+    raise BadRows(f"{where}: {columns.label!r} should be true or false, 1 or 0, not {value!r}")
+
+
+def _value(row: Mapping[str, Any], column: str | None) -> Any:
+    """What a row has in a column, or inside of it: `reward_model.ground_truth`."""
+    if column is None:
+        return None
+    if column in row:
+        return row[column]
+    value: Any = row
+    for part in column.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _kind_of(value: Any) -> str:
+    return f"a list of {len(value)}" if isinstance(value, list) else type(value).__name__
+
+
+def _few(rows: Sequence[Mapping[str, Any]], columns: Columns) -> Iterator[tuple[int, Sequence[Mapping[str, Any]]]]:
+    """Runs of rows with about as many responses as are looked at together, each with its place."""
+    start, count = 0, 0
+    for i, row in enumerate(rows):
+        response = _value(row, columns.response)
+        count += len(response) if isinstance(response, list) else 1
+        if count >= AT_ONCE:
+            yield start, rows[start : i + 1]
+            start, count = i + 1, 0
+    if start < len(rows):
+        yield start, rows[start:]
+
+
+# --- Files --------------------------------------------------------------------------------------------
+
+
+def _beside(path: Path) -> Path:
+    """`math.jsonl` → `math.verified.jsonl`."""
+    name = path.name.removesuffix(".gz")
+    stem, dot, ending = name.rpartition(".")
+    return path.with_name(f"{stem}.verified.{ending}" if dot else f"{name}.verified")
+
+
+def _open(path: Path) -> _Lines | _Parquet:
+    if not path.is_file():
+        raise BadRows(f"no file {path}")
+    name = path.name.removesuffix(".gz")
+    if name.endswith((".jsonl", ".ndjson")):
+        return _Lines(path)
+    if path.name.endswith(".parquet"):
+        return _Parquet(path)
+    raise BadRows(f"{path}: neither .jsonl (or .jsonl.gz) nor .parquet")
+
+
+class _Lines:
+    """JSON lines, perhaps compressed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def names(self) -> list[str]:
+        for _, rows in self.chunks():
+            return list(rows[0])
+        raise BadRows(f"{self._path} has no rows")
+
+    def chunks(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        """Some rows at a time, with the number of those before."""
+        first, rows = 0, []
+        for row in self._rows():
+            rows.append(row)
+            if len(rows) == AT_ONCE:
+                yield first, rows
+                first, rows = first + len(rows), []
+        if rows:
+            yield first, rows
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        opened = gzip.open if self._path.name.endswith(".gz") else open
+        with opened(self._path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                try:
+                    row = orjson.loads(line)
+                except orjson.JSONDecodeError as error:
+                    raise BadRows(f"{self._path}, line {number}: not JSON ({error})") from error
+                if not isinstance(row, dict):
+                    raise BadRows(f"{self._path}, line {number}: should be an object, not {_kind_of(row)}")
+                yield row
+
+    @contextlib.contextmanager
+    def writer(self, path: Path, column: str, response: str) -> Iterator[Callable[[Sequence[Any], list[Any]], None]]:
+        with open(path, "xb") as file:
+
+            def write(rows: Sequence[Mapping[str, Any]], verdicts: list[Any]) -> None:
+                for row, verdict in zip(rows, verdicts, strict=True):
+                    file.write(orjson.dumps({**row, column: verdict}, option=orjson.OPT_APPEND_NEWLINE))
+
+            yield write
+
+
+class _Parquet:
+    """Parquet. Its columns keep their types."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            self._file = pq.ParquetFile(path)
+        except pa.ArrowInvalid as error:
+            raise BadRows(f"{path} is no Parquet file ({error})") from error
+
+    def names(self) -> list[str]:
+        return list(self._file.schema_arrow.names)
+
+    def chunks(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        first = 0
+        for batch in self._file.iter_batches(batch_size=256):
+            yield first, batch.to_pylist()
+            first += batch.num_rows
+
+    @contextlib.contextmanager
+    def writer(self, path: Path, column: str, response: str) -> Iterator[Callable[[Sequence[Any], list[Any]], None]]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        names = ("status", "reason", "score", "answer", "verifier", "evidence")
+        verdict = pa.struct([(name, pa.float64() if name == "score" else pa.string()) for name in names])
+        schema = self._file.schema_arrow
+        kind = _type_of(schema, response)
+        several = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        added = pa.field(column, pa.list_(verdict) if several else verdict)
+        with pq.ParquetWriter(path, schema.append(added), compression="zstd") as target:
+
+            def write(rows: Sequence[Mapping[str, Any]], verdicts: list[Any]) -> None:
+                told = [each if isinstance(each, list) else [each] for each in verdicts] if several else verdicts
+                table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+                target.write_table(table.append_column(added, pa.array(told, added.type)))
+
+            yield write
+
+
+def _type_of(schema: pa.Schema, column: str) -> pa.DataType:
+    """The type of a column, or of what is inside of it."""
+    name, _, inside = (column, "", "") if column in schema.names else column.partition(".")
+    kind = schema.field(name).type
+    for part in filter(None, inside.split(".")):
+        kind = kind.field(part).type
+    return kind
