@@ -11,7 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from filters.verifiers import choice, math
+from filters.verifiers import (
+    assignment,
+    choice,
+    constraints,
+    exact,
+    fuzzy,
+    logic,
+    math,
+    plan,
+    procedural,
+    schema,
+)
 from filters.verifiers.outcome import Outcome
 
 
@@ -67,8 +78,35 @@ def _from(
 
 
 VERIFIERS: dict[str, Verifier] = {
-    "math": _from(math, version=2, example=("x + x", "2x"), compares=True, packages=("math-verify", "sympy")),
+    "math": _from(
+        math, version=2, example=(r"\cos^2 x", r"1 - \sin^2 x"), compares=True, packages=("math-verify", "sympy")
+    ),
     "choice": _from(choice, version=2, example=("A", "A"), compares=True),
+    "exact": _from(exact, version=1, example=("Paris", "Paris"), compares=True),
+    "fuzzy": _from(fuzzy, version=1, example=('{"text": "Paris", "at_least": 0.9}', "Paris")),
+    "constraints": _from(
+        constraints,
+        version=1,
+        example=('{"constraints": [{"check": "words", "at_least": 1}]}', "Hello"),
+        packages=("langdetect",),
+    ),
+    "schema": _from(schema, version=1, example=('{"type": "integer"}', "3"), packages=("jsonschema",)),
+    "procedural": _from(
+        procedural,
+        version=1,
+        example=('{"dataset": "syllogism", "entry": {"question": "?", "answer": "No", "metadata": {}}}', "No"),
+        packages=("reasoning-gym", "sympy"),
+    ),
+    "logic": _from(logic, version=1, example=('{"premises": ["a -> b", "a"]}', "b"), packages=("z3-solver",)),
+    "plan": _from(
+        plan, version=1, example=('{"init": [], "goal": ["open"], "actions": {"pull": {"add": ["open"]}}}', "pull")
+    ),
+    "assignment": _from(
+        assignment,
+        version=1,
+        example=('{"variables": {"a": [0, 9]}, "constraints": ["a > 3"], "objective": {"minimize": "a"}}', "a = 4"),
+        packages=("z3-solver",),
+    ),
 }
 
 
