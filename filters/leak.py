@@ -23,6 +23,8 @@ _FORMULA = r"\$[^$\n]{1,80}\$|\\\([^\n]{1,80}?\\\)|-?\\[dt]?frac\{[^{}\n]{1,40}\
 _WORD = r"(?:yes|no|true|false)(?=\s*(?:[.,;:!?)\]]|$))"
 _LETTER = r"(?-i:\([A-J]\)|[A-J](?![\w'\u2019]))"
 _NO_AMOUNT = r"(?!\s?(?:or|to|digits?|decimals?|significant|more|less|times|places|percent of)\b)"
+# What is to be filled in: \boxed{}, \boxed{?}, \boxed{\phantom{2}}.
+_GAP = r"(?:\\(?:[hv]?phantom|hspace)\{[^{}]*\}|\\q?quad\b|\\square\b|\\[ ,;:!]|[\s?_~])*+\}"
 _VALUE = rf"(?:{_FORMULA}|{_NUMBER}|{_WORD}|{_LETTER}){_NO_AMOUNT}"
 
 
@@ -42,7 +44,7 @@ def _sign(cues: str, pattern: str) -> Sign:
 _LABELS = {
     "gives an answer": _sign(
         "ans|solution|box|####",
-        rf"\b(?:answer|ans|solution|answer key)\s?[:=]\s?{_VALUE}|\\f?box(?:ed)?\s?\{{[^}}]|^####",
+        rf"\b(?:answer|ans|solution|answer key)\s?[:=]\s?{_VALUE}|\\f?box(?:ed)?\s?\{{(?!{_GAP})[^}}]|^####",
     ),
     "gives a solution": _sign("solution", r"^\W{0,4}(?:worked |full )?solution\W{0,3}[:\n]"),
     "gives a hint": _sign("hint", r"\bhint\W{0,3}:|[(\[]hint\b"),

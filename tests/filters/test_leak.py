@@ -30,6 +30,8 @@ LEAKS = [
 ]
 
 NO_LEAKS = [
+    (r"Fill in: $3 - x + \boxed{\phantom{2}} = 5$", "2"),
+    (r"What number goes into \boxed{?} here: 3 + \boxed{ } = 5", "2"),
     ("What do you get when you divide 12 by 1?", "12"),
     ("Ann has 5 apples and buys 0 more. How many apples has she?", "5"),
     ("I double a number and add 2; the result is 42. What is the number?", "20"),
@@ -71,7 +73,7 @@ def test_a_stated_answer_that_cannot_be_compared_is_unsure() -> None:
     question = "Add them; the answer is 42. How?"
     assert rule_on("no_leak", Case(task(question, None))).status == "unsure"
     assert rule_on("no_leak", Case(task(question, "42", verifier=None))).status == "unsure"
-    assert rule_on("no_leak", Case(task("Expand it; the result is $2x+1$. How?", "1+2x"))).status == "unsure"
+    assert rule_on("no_leak", Case(task(r"Write it otherwise; the result is $\cos^2 x$. How?", r"1 - \sin^2 x"))).status == "unsure"
 
 
 @needs_data
