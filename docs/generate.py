@@ -1,6 +1,6 @@
 """Writes the parts of the documentation that the code knows better: `make docs`, or `python -m docs.generate`.
 
-`docs/reference.md` comes from the tables of the code and their docstrings, `docs/licences.md` from what the installed
+`docs/reference.md` and `docs/verifiers.md` come from the tables of the code and their docstrings, `docs/licences.md` from what the installed
 distributions say about themselves, and the transcript in `README.md` from a real run in an empty folder.
 """
 
@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from docs import licences, reference
+from docs import licences, reference, verifiers
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- transcript: written by `make docs` -->\n", "<!-- end of transcript -->\n"
@@ -24,6 +24,7 @@ SHOWN = 63  # lines of one command's output
 
 def main() -> None:
     write(ROOT / "docs" / "reference.md", reference.render())
+    write(ROOT / "docs" / "verifiers.md", verifiers.render())
     write(ROOT / "docs" / "licences.md", licences.render())
     readme = ROOT / "README.md"
     write(readme, with_transcript(readme.read_text(encoding="utf-8"), transcript()))

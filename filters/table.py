@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from filters import answers, form, leak, novelty, rip, votes
+from filters import answers, cascade, consistency, entropy, form, gold, leak, novelty, pessimism, rip, votes
 from filters.rule import Rule
 
 
@@ -34,7 +34,8 @@ RULES = table(
     [
         ("form", Rule(form.form, 1, "row")),
         ("answer_form", Rule(form.answer_form, 1, "row")),
-        ("no_leak", Rule(leak.no_leak, 1, "row", leak.no_leak_compares)),
+        ("no_leak", Rule(leak.no_leak, 2, "row", leak.no_leak_compares)),
+        ("gold", Rule(gold.gold, 1, "row", gold.gold_compares)),
         ("not_duplicate", Rule(novelty.not_duplicate, 1, "ordered")),
         ("novelty", Rule(novelty.novelty, 1, "ordered")),
         ("finished", Rule(answers.finished, 1, "row")),
@@ -42,6 +43,13 @@ RULES = table(
         ("pass_rate", Rule(answers.pass_rate, 2, "row", answers.answer_matches_compares)),
         ("answer_consistency", Rule(votes.answer_consistency, 1, "row", votes.answer_consistency_compares)),
         ("self_consistency", Rule(votes.self_consistency, 1, "row", votes.self_consistency_compares)),
+        ("weighted_vote", Rule(votes.weighted_vote, 1, "row", votes.self_consistency_compares)),
+        ("best_of_n", Rule(votes.best_of_n, 1, "row")),
+        ("semantic_entropy", Rule(entropy.semantic_entropy, 1, "row", votes.self_consistency_compares)),
+        ("pessimistic_vote", Rule(pessimism.pessimistic_vote, 1, "row", votes.self_consistency_compares)),
+        ("gold_agrees", Rule(pessimism.gold_agrees, 1, "row", votes.answer_consistency_compares)),
+        ("label", Rule(cascade.label, 1, "row")),
+        ("option_consistency", Rule(consistency.option_consistency, 1, "row")),
         ("worst_reward", Rule(rip.worst_reward, 1, "row")),
         ("rip", Rule(rip.rip, 1, "snapshot")),
     ]

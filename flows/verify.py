@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from filters.verifiers import VERIFIERS, answer_in, verifier
+from filters.verifiers import VERIFIERS, answer_in, choice, verifier
 from filters.verifiers.outcome import Outcome
 from filters.verifiers.pool import Item, verify_all
 from pipelines.rows import BadRows
@@ -200,6 +200,8 @@ def _asked(
     if reference is not None and (read := _worked(name, reference)) is not None:
         report.worked += 1
         reference = read
+    if name == "choice" and reference is not None:
+        reference = _with_options(reference, str(_value(row, columns.question) or ""))
     response, label = _value(row, columns.response), _value(row, columns.label)
     several = isinstance(response, list)
     responses = response if several else [response]
@@ -235,6 +237,14 @@ def _worked(name: str, reference: str) -> str | None:
     if verifier(name).compares and ("\n" in reference.strip() or "####" in reference or r"\boxed" in reference):
         return verifier(name).final_answer(reference)
     return None
+
+
+def _with_options(reference: str, question: str) -> str:
+    """A key with the options of its question, so that their contents count as answers too."""
+    options, key = choice.options_in(question), choice.gold(reference)
+    if key not in options or choice.problem_with(declared := orjson.dumps({"key": key, "options": options}).decode()):
+        return reference
+    return declared
 
 
 def _label(where: str, value: Any, columns: Columns) -> bool | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from filters import cascade
+
 BUILTIN = (
     "**The problems and solutions were written by Thoughtmill's builtin engine. It is a symbolic program with seeded"
     " faults, not a language model: this data shows how the mill works and is no material to train on.**"
@@ -24,6 +26,7 @@ def render(
         _loading(rows),
         _outcomes(ledger),
         _models(models),
+        _verification(ledger),
         _method(recipe),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -59,6 +62,12 @@ def _models(models: Mapping[str, Mapping[str, Any]]) -> str:
     ]
     head = "| role | model | attempts | cut off | tokens in | tokens out |\n|---|---|---:|---:|---:|---:|"
     return "\n".join([head, *lines])
+
+
+def _verification(ledger: Mapping[str, Any]) -> str:
+    """How often verifiers and judge are wrong, where that was measured."""
+    told = cascade.in_words(ledger.get("verification", {}))
+    return f"How far the verdicts can be trusted:\n\n{told}" if told else ""
 
 
 def _cell(text: str) -> str:

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 import tomli_w
 
+from filters import cascade
 from pipelines import card
-from pipelines.records import SCHEMA_VERSION, Verdict, digest, schema, to_table
+from pipelines.records import SCHEMA_VERSION, Verdict, digest, from_table, schema, to_table
 from pipelines.segment import sync_folder
 from pipelines.store import KINDS, checksum, connect, disk_full, replace, scan
 from pipelines.views.table import VIEWS, batches, prepare
@@ -262,7 +263,17 @@ def ledger(connection: duckdb.DuckDBPyConnection, prices: Mapping[str, Mapping[s
         "not_accepted": books,
         "reasons": {value: _top([row[1:] for row in reasons if row[0] == value]) for value in books},
         "models": {role: _spending(row, prices.get(role, {})) for role, *row in spent},
+        **_verification(connection),
     }
+
+
+def _verification(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """How wrong the verifiers and the judge are, where a judge looked again at what verifiers said."""
+    of_judges = "split_part(rule, '@', 1) in ('appeal', 'audit', 'control')"
+    if not connection.execute(f"select exists (from verdicts where {of_judges})").fetchall()[0][0]:
+        return {}
+    told = connection.sql(f"from verdicts where {of_judges} or starts_with(rule, 'answer_matches@') order by draw")
+    return {"verification": cascade.verification(from_table(Verdict, told.to_arrow_table()))}
 
 
 def _top(counts: Sequence[tuple[str | None, int]], most: int = 10) -> dict[str, int]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from filters.verifiers.judging import between_marks, read_score
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Verdict, problem, verdict
 from pipelines.stage import Run, Shard, Step
@@ -14,8 +14,6 @@ from pipelines.store import Output
 from prompts.template import Template
 
 RULE = "reward@1"  # raise it with the way a judgement is read
-SCORE = re.compile(r"<score>\s*(-?\d{1,3}(?:\.\d{1,6})?)\s*(?:/\s*10)?\s*</score>")
-MARK = re.compile(r"<(/?)(task|response)>", re.IGNORECASE)
 
 
 async def grade(
@@ -56,17 +54,6 @@ async def _grade(asked: Problem, attempt: Attempt, asker: Asker, votes: int) -> 
     judgements = await each_of(question.attempt(vote) for vote in range(votes))
     scores = [score for each in judgements if (score := read_score(each.text)) is not None]
     return Facts([task], list(judgements), [_reward(attempt, scores, asker, "no judgement can be read")])
-
-
-def between_marks(text: str) -> str:
-    """A text to be judged, that cannot close or open the marks it stands between and speak from outside of them."""
-    return MARK.sub(r"<\1 \2>", text)
-
-
-def read_score(text: str) -> float | None:
-    """The score in a judgement, from 0 to 10; None for several different ones, of which one may be quoted."""
-    found = {float(score) for score in SCORE.findall(text)}
-    return found.pop() if len(found) == 1 and 0 <= min(found) <= 10 else None
 
 
 def _reward(attempt: Attempt, scores: list[float], asker: Asker, otherwise: str) -> Verdict:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from filters.verifiers import VERIFIERS
+from filters.verifiers import VERIFIERS, Verifier
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Verdict, problem, verdict
 from pipelines.stage import Run, Shard, Step
@@ -89,7 +89,7 @@ def _ruling(attempt: Attempt, said: Posing | str, stage: str) -> Verdict:
 
 def _problem(drawn: Problem, attempt: Attempt, said: Posing, stage: str, verifier: str) -> Problem:
     name = verifier or ("choice" if OPTIONS.search(said.question) else "math")
-    answer = None if said.answer is None else VERIFIERS[name].final_answer(said.answer) or said.answer
+    answer = None if said.answer is None else _reference(VERIFIERS[name], said.answer)
     return problem(
         parents=[attempt.id],
         stage=stage,
@@ -102,3 +102,9 @@ def _problem(drawn: Problem, attempt: Attempt, said: Posing, stage: str, verifie
         source=attempt.model,
         details={"plan": said.plan} if said.plan else {},
     )
+
+
+def _reference(kind: Verifier, said: str) -> str:
+    """The author's answer as a reference: of "(B) 12" the letter alone."""
+    answer = kind.final_answer(said) or said
+    return kind.gold(answer) or answer

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pipelines.stage import Stage
+from pipelines.stages.appeal import appeal, check_appeal
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.grade import check_grade, grade
+from pipelines.stages.judge import check_judge, check_prefer, judge, prefer
 from pipelines.stages.pose import check_pose, pose
+from pipelines.stages.recheck import recheck
 from pipelines.stages.select import select
 from pipelines.stages.sift import sift
 
 TEACHER = {"model": "teacher", "sampling": {}}
-JUDGE = {"model": "reward", "sampling": {}, "prompt": "grade/response"}
+REWARD = {"model": "reward", "sampling": {}, "prompt": "grade/response"}
+JUDGE = {"model": "judge", "sampling": {}}
+MATERIAL = frozenset({"material"})
 
 STAGES: dict[str, Stage] = {
     "draw": Stage(draw, version=1, is_source=True, check=check_draw),
@@ -19,6 +24,16 @@ STAGES: dict[str, Stage] = {
     "pose": Stage(pose, version=1, defaults=TEACHER, tells=frozenset({"seeds"}), check=check_pose),
     "expand": Stage(expand, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_expand),
     "sift": Stage(sift, version=1),
-    "grade": Stage(grade, version=1, defaults=JUDGE, tells=frozenset({"question", "response"}), check=check_grade),
+    "grade": Stage(grade, version=2, defaults=REWARD, tells=frozenset({"question", "response"}), check=check_grade),
+    "judge": Stage(judge, version=1, defaults={**JUDGE, "prompt": "judge/task"}, tells=MATERIAL, check=check_judge),
+    "prefer": Stage(
+        prefer, version=1, defaults={**JUDGE, "prompt": "judge/pair"}, tells=MATERIAL, check=check_prefer
+    ),
+    "appeal": Stage(
+        appeal, version=1, defaults={**JUDGE, "prompt": "judge/reference"}, tells=MATERIAL, check=check_appeal
+    ),
+    "recheck": Stage(
+        recheck, version=1, defaults={**TEACHER, "prompt": "recheck/option"}, tells=frozenset({"question", "trace"})
+    ),
     "select": Stage(select, version=1),
 }

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Where answers were checked, every attempt that was right; elsewhere the one with the highest reward, or all.
+# Where answers were checked, every attempt that was right: by the final label if there was an appeal, and with the same
+# choice when its options were shuffled if that was tried. Elsewhere the one with the highest reward, or all.
 QUERY = """
 with checked as (
-    select a.*, r.status as matches from answered a
+    select a.*, case when o.status <> 'pass' then o.status else coalesce(l.status, r.status) end as matches
+    from answered a
     left join rulings r on r.subject = a.id and r.rule = 'answer_matches'
+    left join rulings l on l.subject = a.id and l.rule = 'label'
+    left join rulings o on o.subject = a.id and o.rule = 'option_consistency'
 ), rewarded as (
     select c.*, w.score as reward,
         row_number() over (partition by c.problem order by w.score desc nulls last, c.sample) as place

@@ -52,7 +52,7 @@ class View(NamedTuple):
 
 
 VIEWS: dict[str, View] = {
-    "sft": View(sft.QUERY, sft.schema, version=1),
+    "sft": View(sft.QUERY, sft.schema, version=2),
     "rl": View(rl.QUERY, rl.schema, version=1),
 }
 

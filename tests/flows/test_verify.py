@@ -110,6 +110,14 @@ def test_a_column_may_name_the_verifier(tmp_path: Path):
     assert "pass 2" in " ".join(output.split())
 
 
+def test_the_options_of_a_question_count_by_their_contents_too(tmp_path: Path):
+    question = "How long is it? (A) 3 cm (B) 4 cm (C) 5 cm"
+    rows = [{"question": question, "answer": "B", "response": said} for said in ("(B)", "The answer is 4 cm.", "5 cm")]
+    status, output = verify(lines(tmp_path / "mine.jsonl", rows), "--kind", "choice")
+    assert status == 0, output
+    assert "pass 2" in " ".join(output.split())
+
+
 def test_worked_solutions_as_references(tmp_path: Path):
     rows = [{"question": "?", "answer": "2 + 2 = <<2+2=4>>4\n#### 4", "response": "so\n#### 4"}]
     status, output = verify(lines(tmp_path / "mine.jsonl", rows))

@@ -1,0 +1,39 @@
+"""What each verifier checks and how its references are written: the docstrings of their modules, one after another."""
+
+from __future__ import annotations
+
+import inspect
+
+from filters.verifiers import VERIFIERS, Verifier
+
+HEAD = """\
+# Verifiers
+
+Written by `make docs` from the docstrings of `filters/verifiers/`; do not edit it by hand.
+
+A verifier checks an answer against a reference and says `pass`, `fail`, `unsure` (could not be decided) or `error`
+(the check itself broke); the last two never count as wrong. The reference is a text: for simple kinds the answer
+itself, for others a JSON object that says what an answer must do. In a file of your own it may be an object as it
+stands. What a model thinks aloud between `<think>` and `</think>` holds no answer.
+"""
+
+
+def render() -> str:
+    """The text of docs/verifiers.md."""
+    return "\n".join([HEAD, *(_section(name, each) for name, each in VERIFIERS.items())])
+
+
+def _section(name: str, each: Verifier) -> str:
+    reference, answer = each.example
+    facts = [f"Version {each.version}, at most {each.seconds:g} seconds a check."]
+    if each.packages:
+        facts.append(f"Decided with: {', '.join(each.packages)}.")
+    if each.compares:
+        facts.append("Answers are compared with each other as well, as in votes.")
+    about = inspect.getdoc(inspect.getmodule(each.check)) or ""
+    example = f"For example, against the reference\n\n    {reference}\n\nthis answer passes:\n\n{_indented(answer)}"
+    return f"## {name}\n\n{' '.join(facts)}\n\n{about}\n\n{example}\n"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
