@@ -105,7 +105,8 @@ def pass_rate(case: Case, check: Check, *, at_least: float = 0.0, at_most: float
     """
     matches = [_match(case.problem, attempt, check) for attempt in case.attempts]
     k, wrong = (sum(match.status == status for match in matches) for status in ("pass", "fail"))
-    left_out = Counter(match.reason for match in matches if match.status in ("unsure", "error"))
+    undecided = [match for match in matches if match.status in ("unsure", "error")]
+    left_out = Counter((match.reason or "").partition(": ")[0] for match in undecided)
     n = k + wrong
     context = {"k": k, "n": n, "left_out": dict(left_out)}
     context |= {"solvers": solvers(case), "verifier": case.problem.verifier and label(case.problem.verifier)}

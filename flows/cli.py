@@ -196,6 +196,7 @@ async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:
 
 def or_one_line(job: Callable[[], Any]) -> Any:
     """The result of `job`, or one clear line and an exit status for everything that a person can mend."""
+    from filters.verifiers import Unable
     from flows.make import Interrupted
     from flows.run import Busy
     from flows.show import NotThere
@@ -207,7 +208,7 @@ def or_one_line(job: Callable[[], Any]) -> Any:
     go_on = "run the same command again to go on"
     try:
         return job()
-    except (BadRecipe, BadRows, BadSetup, Busy, Misconfigured, NotThere) as error:
+    except (BadRecipe, BadRows, BadSetup, Busy, Misconfigured, NotThere, Unable) as error:
         told, status = str(error), EXIT_BAD
     except (Outage, DiskFull) as error:
         told, status = f"{error}. R{go_on[1:]}", EXIT_RESUMABLE

@@ -84,7 +84,7 @@ class Report:
         self.kinds[asked.item.kind] += 1
         self.states[outcome.status] += 1
         if outcome.reason:
-            self.reasons[outcome.status, outcome.reason] += 1
+            self.reasons[outcome.status, outcome.reason.partition(": ")[0]] += 1
         if asked.label is None:
             return
         self.labelled[asked.label, outcome.status] += 1

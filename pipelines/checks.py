@@ -16,10 +16,9 @@ from typing import Any
 import orjson
 
 from filters.rule import Check
-from filters.verifiers import VERIFIERS, verifier
+from filters.verifiers import VERIFIERS, able, verifier
 from filters.verifiers.outcome import Outcome
 from filters.verifiers.workers import Workers
-from pipelines.inference.engine import Misconfigured
 from pipelines.journal import Journal
 from pipelines.records import digest
 from pipelines.segment import Entry
@@ -35,7 +34,7 @@ class Checks:
         self._workers = workers
 
     async def table(self, pairs: Iterable[Pair]) -> Check:
-        """`check` for these pairs, each decided once. Raises Misconfigured where this machine cannot check them."""
+        """`check` for these pairs, each decided once. Raises Unable where this machine cannot check them."""
         known = {pair: verifier(pair[0]).check_quickly(*pair[1:]) for pair in set(pairs)}
         slow = sorted(pair for pair, outcome in known.items() if outcome is None)
         outcomes = {pair: outcome for pair, outcome in known.items() if outcome is not None}
@@ -45,11 +44,10 @@ class Checks:
     async def _decide(self, pairs: Sequence[Pair]) -> dict[Pair, Outcome]:
         journaled = {pair: self._journal.find(_key(pair), 0) for pair in pairs}
         decided = {pair: _read(entry) for pair, entry in journaled.items() if entry}
-        for name, each in VERIFIERS.items():
+        for name in VERIFIERS:
             new = [pair for pair in pairs if pair not in decided and pair[0] == name]
             if new:
-                if missing := each.missing():
-                    raise Misconfigured(f"the verifier {name!r} cannot work here: {missing}")
+                able(name)
                 outcomes = await self._workers.check_slowly(name, [pair[1:] for pair in new])
                 adding = [self._add(pair, outcomes[pair[1:]]) for pair in new]
                 decided |= dict(zip(new, await asyncio.gather(*adding), strict=True))

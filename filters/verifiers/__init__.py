@@ -14,6 +14,8 @@ from typing import Protocol
 from filters.verifiers import (
     assignment,
     choice,
+    code,
+    confine,
     constraints,
     exact,
     fuzzy,
@@ -84,6 +86,16 @@ VERIFIERS: dict[str, Verifier] = {
     "choice": _from(choice, version=2, example=("A", "A"), compares=True),
     "exact": _from(exact, version=1, example=("Paris", "Paris"), compares=True),
     "fuzzy": _from(fuzzy, version=1, example=('{"text": "Paris", "at_least": 0.9}', "Paris")),
+    "code": _from(
+        code,
+        version=1,
+        example=(
+            '{"entry_point": "add", "cases": [{"args": [1, 2], "expected": 3}]}',
+            "def add(a, b):\n    return a + b",
+        ),
+        packages=("python",),
+        missing=confine.missing,
+    ),
     "constraints": _from(
         constraints,
         version=1,
@@ -115,6 +127,17 @@ def verifier(name: str) -> Verifier:
     if name not in VERIFIERS:
         raise KeyError(f"no verifier {name!r}; there are: {', '.join(sorted(VERIFIERS))}")
     return VERIFIERS[name]
+
+
+class Unable(RuntimeError):
+    """This machine lacks something without which a verifier can check nothing; the message says the way out."""
+
+
+def able(name: str) -> Verifier:
+    """The verifier of that name, which can work here. Raises KeyError, or Unable."""
+    if missing := verifier(name).missing():
+        raise Unable(f"the verifier {name!r} cannot work here: {missing}")
+    return verifier(name)
 
 
 def answer_in(name: str, response: str) -> str | None:

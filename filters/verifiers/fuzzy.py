@@ -110,7 +110,7 @@ def _outcome(task: _Task, answer: str) -> Outcome:
     evidence = {"at_least": task.at_least, "by": task.by}
     if score >= task.at_least:
         return passed(score=score, evidence=evidence)
-    return failed(f"similar by {score:.3f}, not at least {task.at_least:g}", score=score, evidence=evidence)
+    return failed(f"not similar enough: {score:.3f}, not at least {task.at_least:g}", score=score, evidence=evidence)
 
 
 # --- Reading references ---------------------------------------------------------------------------------

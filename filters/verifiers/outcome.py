@@ -11,8 +11,9 @@ State = Literal["pass", "fail", "unsure", "error"]
 class Outcome(NamedTuple):
     """`unsure` could not be decided, `error` is a check that broke itself; neither ever counts as wrong.
 
-    Other states than `pass` have a reason in the words of a person. `score` is the share of the parts that hold,
-    for what is checked in parts: tests, constraints, steps. `evidence` is a JSON object, at most a few kilobytes.
+    Other states than `pass` have a reason: a fixed sentence that can be counted, with details after ": " if need be.
+    `score` is the share of the parts that hold, for what is checked in parts: tests, constraints, steps. `evidence`
+    is a JSON object, at most a few kilobytes.
     """
 
     status: State

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Coroutine, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from filters.verifiers import answer_in, verifier
+from filters.verifiers import able, answer_in, verifier
 from filters.verifiers.outcome import Outcome, failed, unsure
 from filters.verifiers.workers import Workers
 
@@ -29,12 +29,15 @@ class Item(NamedTuple):
 
 
 def verify(kind: str, reference: str | None, response: str | None) -> Outcome:
-    """Whether a whole response is right. Raises KeyError for an unknown kind; no text raises anything."""
+    """Whether a whole response is right. Raises KeyError for an unknown kind, and Unable; no text raises anything."""
     return verify_all([Item(kind, reference, response)])[0]
 
 
 def verify_all(items: Sequence[Item]) -> list[Outcome]:
-    """As `verify`, for many at once and side by side; outcomes in the order of the items."""
+    """As `verify`, for many at once and side by side; outcomes in the order of the items.
+
+    Raises Unable where this machine cannot check what is asked.
+    """
     outcomes = [_told_before_the_check(item) for item in items]
     pairs: dict[str, dict[tuple[str, str], list[int]]] = {}  # by kind, and where each pair is asked for
     for place, item in enumerate(items):
@@ -50,7 +53,7 @@ def verify_all(items: Sequence[Item]) -> list[Outcome]:
 
 def check(kind: str, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Outcome]:
     """Outcomes of distinct pairs of reference and answer."""
-    quickly = verifier(kind).check_quickly
+    quickly = able(kind).check_quickly
     told = {pair: quickly(*pair) for pair in pairs}
     if slow := [pair for pair, outcome in told.items() if outcome is None]:
         told |= _run(_workers().check_slowly(kind, slow))

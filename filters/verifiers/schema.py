@@ -166,7 +166,11 @@ def _validated(task: _Task, value: Any) -> Outcome:
     except Exception as error:  # noqa: BLE001 - a stranger's schema: endless references, patterns that Python lacks
         return unsure(f"cannot be checked: {type(error).__name__}")
     evidence = {"errors": [{"at": _short(error.json_path), "message": _short(error.message)} for error in errors]}
-    return failed(evidence["errors"][0]["message"], evidence=evidence) if errors else passed()
+    return (
+        failed(f"not as the schema asks: {evidence['errors'][0]['message']}", evidence=evidence)
+        if errors
+        else passed()
+    )
 
 
 def _short(text: str) -> str:

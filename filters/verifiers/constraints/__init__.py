@@ -106,13 +106,17 @@ def _best(found: list[Found]) -> Found:
 
 def _outcome(task: Task, answer: str, found: list[Found]) -> Outcome:
     if not says_something(seen(answer)):
-        return failed("it says nothing: no letter, no digit", score=0.0)
+        return failed("it says nothing, without a letter or a digit", score=0.0)
     rows = list(zip(task.constraints, found, strict=True))
     evidence = {"constraints": [_row(*row) for row in rows], "mode": "loose" if task.loose else "strict"}
     score = sum(what.holds is True for what in found) / len(found)
     broken = [_told(*row) for row in rows if row[1].holds is False]
     if broken:
-        return failed(f"{len(broken)} of {len(found)} fail: {'; '.join(broken[:3])}", score=score, evidence=evidence)
+        return failed(
+            f"constraints fail: {len(broken)} of {len(found)}, {'; '.join(broken[:3])}",
+            score=score,
+            evidence=evidence,
+        )
     if score < 1:
         untold = ", ".join(constraint.check for constraint, what in rows if what.holds is None)
         return unsure(f"cannot tell: {untold}", score=score, evidence=evidence)

@@ -72,7 +72,7 @@ def test_what_is_wrong_with_a_reference_is_said_and_never_the_fault_of_the_answe
     assert outcome(reference, "Paris").status == outcome(reference, "").status == "unsure"
 
 
-@pytest.mark.parametrize("reference", {reference for reference, _ in HITS})
+@pytest.mark.parametrize("reference", dict.fromkeys(reference for reference, _ in HITS))
 def test_the_gold_answer_passes_with_full_marks(reference):
     found = outcome(reference, f"<answer>{fuzzy.gold(reference)}</answer>")
     assert (found.status, found.score) == ("pass", 1)

@@ -44,7 +44,7 @@ def test_the_table_is_as_large_as_promised():
 # --- References ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reference", {reference for reference, _ in HITS})
+@pytest.mark.parametrize("reference", dict.fromkeys(reference for reference, _ in HITS))
 def test_the_references_of_the_table_can_be_used(reference):
     assert schema.problem_with(reference) is None
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from filters.verifiers import VERIFIERS, Verifier, answer_in, verifier
 from filters.verifiers.outcome import Outcome
 from filters.verifiers.pool import Item, verify, verify_all
+from tests.filters.verifiers.confined import needs_bubblewrap
 
 BLANK = ["", " ", "\n", "\u200b", "$$", ".", "```\n```", "<think>the answer is 5</think>", "<think>5"]
 EMPTY = [r"\boxed{}", r"\boxed{ }", "The answer is .", "####"]  # to kinds that look for an answer
@@ -33,6 +34,7 @@ def cases(name: str) -> Cases:
 
 
 TABLES = {name: cases(name) for name in VERIFIERS}
+CHECKABLE = [pytest.param(name, marks=needs_bubblewrap if name == "code" else ()) for name in VERIFIERS]
 
 
 def outcomes(name: str, pairs: list[tuple[str, str]]) -> list[Outcome]:
@@ -48,7 +50,7 @@ def test_the_tables_together_are_large():
     assert sum(len(table.misses) for table in TABLES.values()) >= 300
 
 
-@pytest.mark.parametrize("name", VERIFIERS)
+@pytest.mark.parametrize("name", CHECKABLE)
 class TestEveryVerifier:
     def test_has_a_table(self, name: str):
         assert min(map(len, TABLES[name])) >= 5
@@ -148,7 +150,7 @@ def test_no_input_raises_or_is_told_otherwise_than_in_four_states(name: str, dat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", VERIFIERS)
+@pytest.mark.parametrize("name", CHECKABLE)
 @settings(max_examples=60, deadline=None)
 @given(pairs=st.lists(st.tuples(st.one_of(TEXTS, JSONISH), TEXTS), min_size=20, max_size=20))
 def test_no_input_makes_a_child_hang_or_crash(name: str, pairs: list[tuple[str, str]]):
