@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.verifiers import math
+from tests.filters.verifiers.tables.math import CHEATS, HITS, MISSES
 
 FOUND = [
     (r"So it is \boxed{5}.", "5"),
@@ -26,6 +27,17 @@ FOUND = [
     ("The final answer is:\n\\[\n x^2 \n\\]", "x^2"),
     ("She pays 18 in all.\nA: 18", "18"),
     ("Thus\n42 apples", "42 apples"),
+    (r"\boxed{1} and \boxed{2}", "1, 2"),
+    (r"$x = \boxed{1}$ or $x = \boxed{2}$", "1, 2"),
+    (r"\boxed{1}, so \boxed{2}", "2"),
+    (r"\boxed{2} and again \boxed{2}", "2"),
+    ("<answer>12</answer>", "12"),
+    ("<answer>12</answer> or \\boxed{13}", "13"),
+    ("Final Answer: The largest $n$ is 34.", "34"),
+    ("The answers are $1$ and $3$.", "1, 3"),
+    ("答案是 42。", "42"),
+    ("Six rows of seven.\nSo there are 42 chairs.", "42"),
+    ('{"steps": 3, "answer": "42"}', "42"),
     (r"\boxed{5} The answer is 6.", "5"),
 ]
 NOT_FOUND = [
@@ -37,6 +49,8 @@ NOT_FOUND = [
     r"\boxed{.}",
     "####",
     "I do not know.",
+    "She had 20 apples and gave 8 away.",
+    "<answer></answer>",
     r"\boxed{" + "9" * 5_000 + "}",
 ]
 
@@ -60,6 +74,16 @@ SAME_AT_ONCE = [
     ("-0", "0"),
     (r"198\%", "198"),
     (r"12\%", "12 percent"),
+    (r"12\%", "0.12"),
+    (r"50\%", r"\frac12"),
+    ("5 m", "500 cm"),
+    ("5", "5 m"),
+    ("1 234", "1234"),
+    ("(1,2)", "1,2"),
+    ("(1, 2)", "x = 1, y = 2"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", "(1,2)"),
+    ("3:4", "6:8"),
+    (r"3 \pmod 5", r"x \equiv 8 \pmod{5}"),
     (r"48^\circ", "48"),
     (r"48^{\circ}", "48 degrees"),
     (r"\$18.90", "18.9"),
@@ -97,6 +121,9 @@ DIFFERENT_AT_ONCE = [
     ("48^\\circ", "49"),
     (r"\$6", "7"),
     ("204_5", "205"),
+    ("204_5", "204_6"),
+    (r"5\text{ cm}", r"5\text{ m}"),
+    ("2", r"\pm 2"),
     ("3", r"3 \text{ million}"),
     ("two", "3"),
     ("(1,2)", r"\{1,2\}"),
@@ -119,21 +146,18 @@ DIFFERENT_AT_ONCE = [
     ("", ""),
 ]
 NOT_TOLD_AT_ALL = [
-    (r"12\%", "0.12"),
-    (r"50\%", r"\frac12"),
     ("204_5", "54"),
-    ("204_5", "204_6"),
-    (r"5\text{ cm}", r"5\text{ m}"),
-    ("5", "5 m"),
-    ("(1,2)", "1,2"),
     ("3", "3 squared"),
     ("4:30 p.m.", "4:30"),
+    ("2:15", "4:30"),
+    ("5 boys", "5 girls"),
     ("all real numbers", "every number"),
-    ("1 234", "1234"),
-    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", "(1,2)"),
     (r"\frac{1}{", "x"),
+    ("1/xy", "y/x"),
+    ("f(x)", "fx"),
+    ("c", "C"),
 ]
-SAME_BY_ALGEBRA = [
+SAME_BY_FORMULA = [  # at once, too
     ("2x+1", "1+2x"),
     (r"\sqrt{8}", r"2\sqrt2"),
     ("sqrt(8)", r"2\sqrt{2}"),
@@ -144,15 +168,18 @@ SAME_BY_ALGEBRA = [
     (r"\log_2 8", "3"),
     ("6+9i", "9i + 6"),
     ("i^2", "-1"),
-    (r"\cos^2 x", r"1-\sin^2 x"),
     ("y = 2x + 3", "3+2x"),
     ("5x - 7y + 11z + 4 = 0", "5x-7y+11z=-4"),
     ("[-2,7]", r"-2 \leq x \leq 7"),
     (r"(-\infty, 2) \cup (3, \infty)", r"(3,\infty)\cup(-\infty,2)"),
     ("(\\sqrt 8, 1)", "(2\\sqrt2, 1)"),
     (r"\begin{pmatrix} -1/3 \\ 2 \end{pmatrix}", r"\begin{bmatrix} -\frac13 \\ 2 \end{bmatrix}"),
+    (r"\frac{1}{1+\sqrt2}", r"\sqrt2-1"),
+    (r"\frac{x^2-1}{x-1}", "x+1"),
+    (r"e^{i\pi/3}", r"\frac{1+i\sqrt3}{2}"),
+    ("4^n", "2^{2n}"),
 ]
-DIFFERENT_BY_ALGEBRA = [
+DIFFERENT_BY_FORMULA = [
     ("2x+1", "2x-1"),
     (r"\pi", "3.14159265"),
     ("x + 10^{-20}", "x"),
@@ -166,6 +193,22 @@ DIFFERENT_BY_ALGEBRA = [
     ("x = y + 1", "y = x + 1"),
     (r"\infty", r"-\infty"),
     (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 1 & 2 \end{pmatrix}"),
+    ("|x|", "x+1"),
+    (r"\binom{2n}{n}", "7"),
+    ("n!", "(n+1)!"),
+    (r"\pi", "3.1415926535897932384626"),
+]
+SAME_BY_ALGEBRA = [
+    (r"\cos^2 x", r"1-\sin^2 x"),
+    (r"\sqrt{3+2\sqrt2}", r"1+\sqrt2"),
+    (r"\arctan 1", r"\frac{\pi}{4}"),
+    (r"\ln x^2", r"2\ln x"),
+    (r"\sum_{k=1}^{n} k", r"\frac{n(n+1)}{2}"),
+]
+DIFFERENT_BY_ALGEBRA = [
+    (r"\sqrt2", "1.414213562373095048801688"),
+    ("|x|", "x"),
+    (r"\frac{1}{2004!}", r"\frac{1}{2006!}"),
 ]
 
 
@@ -181,8 +224,8 @@ def test_no_answer_is_none(response):
 
 @pytest.mark.parametrize(
     ("a", "b", "told"),
-    [(*pair, True) for pair in SAME_AT_ONCE]
-    + [(*pair, False) for pair in DIFFERENT_AT_ONCE]
+    [(*pair, True) for pair in SAME_AT_ONCE + SAME_BY_FORMULA]
+    + [(*pair, False) for pair in DIFFERENT_AT_ONCE + DIFFERENT_BY_FORMULA]
     + [(*pair, None) for pair in NOT_TOLD_AT_ALL + SAME_BY_ALGEBRA + DIFFERENT_BY_ALGEBRA],
 )
 def test_what_is_told_at_once(a, b, told):
@@ -192,8 +235,8 @@ def test_what_is_told_at_once(a, b, told):
 
 @pytest.mark.parametrize(
     ("a", "b", "told"),
-    [(*pair, True) for pair in SAME_AT_ONCE + SAME_BY_ALGEBRA]
-    + [(*pair, False) for pair in DIFFERENT_AT_ONCE + DIFFERENT_BY_ALGEBRA]
+    [(*pair, True) for pair in SAME_AT_ONCE + SAME_BY_FORMULA + SAME_BY_ALGEBRA]
+    + [(*pair, False) for pair in DIFFERENT_AT_ONCE + DIFFERENT_BY_FORMULA + DIFFERENT_BY_ALGEBRA]
     + [(*pair, None) for pair in NOT_TOLD_AT_ALL],
 )
 def test_what_is_told_with_algebra(a, b, told):
@@ -204,8 +247,8 @@ def test_what_is_told_with_algebra(a, b, told):
 
 def test_without_math_verify_algebra_is_not_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "math_verify", None)
-    assert math.same("2x+1", "1+2x") is None
-    assert math.same("1/2", "0.5") is True
+    assert math.same(r"\cos^2 x", r"1-\sin^2 x") is None
+    assert math.same("2x+1", "1+2x") is True
 
 
 answers = st.one_of(
@@ -324,3 +367,125 @@ def test_quick_comparison_is_quick_on_hostile_text(piece):
     ]:
         math.same_quickly(a, b)
     assert time.process_time() - started < 1
+
+
+# --- Against references -------------------------------------------------------------------------------
+
+
+def quickly(reference, answer):
+    """The status of a quick check; "open" where only algebra can tell."""
+    said = math.check_quickly(reference, answer)
+    return "open" if said is None else said.status
+
+
+def outcome(reference, response):
+    """The status as a pool of workers would find it: algebra only where nothing quicker tells."""
+    answer = math.final_answer(response)
+    if answer is None:
+        return "fail"
+    return (math.check_quickly(reference, answer) or math.check(reference, answer)).status
+
+
+@pytest.mark.parametrize(("reference", "response"), HITS)
+def test_hits_pass(reference, response):
+    pytest.importorskip("math_verify", reason="needs the extra math")
+    assert outcome(reference, response) == "pass"
+
+
+@pytest.mark.parametrize(("reference", "response"), MISSES)
+def test_misses_fail(reference, response):
+    pytest.importorskip("math_verify", reason="needs the extra math")
+    assert outcome(reference, response) == "fail"
+
+
+@pytest.mark.parametrize(("reference", "response"), CHEATS, ids=[str(i) for i in range(len(CHEATS))])
+def test_cheats_never_pass(reference, response):
+    answer = math.final_answer(response) or ""
+    assert quickly(reference, answer) != "pass"  # what takes longer is for the workers
+
+
+def test_the_table_is_large_enough():
+    assert len(set(HITS)) >= 250
+    assert len(set(MISSES)) >= 180
+    assert not set(HITS) & set(MISSES)
+
+
+@pytest.mark.parametrize(("reference", "response"), HITS)
+def test_a_reference_of_the_table_verifies_itself(reference, response):
+    assert math.problem_with(reference) is None
+    gold = math.gold(reference)
+    assert gold is not None
+    assert quickly(reference, gold) == "pass"
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        ("", "blank"),
+        ("$$", "blank"),
+        ("9" * 2_000, "longer"),
+        ('{"answer": ""}', "blank"),
+        ('{"answers": []}', "no answer"),
+        ('{"answer": ["5"]}', "no answer"),
+        ('{"answer": "5", "tolerence": 1}', "tolerence"),
+        ('{"answer": "5", "tolerance": -1}', "tolerance"),
+        ('{"answer": "5", "tolerance": NaN}', "tolerance"),
+        ('{"answer": "5", "relative": "0.1"}', "tolerance"),
+    ],
+)
+def test_a_reference_that_cannot_be_used_is_never_the_answers_fault(reference, reason):
+    assert reason in math.problem_with(reference)
+    assert math.gold(reference) is None
+    assert math.check(reference, "5").status == "unsure"
+    assert quickly(reference, "5") == "unsure"
+
+
+def test_a_declared_tolerance_is_exact_at_its_edge():
+    reference = '{"answer": "3.14", "tolerance": 0.01}'
+    assert math.check(reference, "3.15").status == "pass"
+    assert math.check(reference, "3.13").status == "pass"
+    assert math.check(reference, "3.1500000000000000001").status == "fail"
+    assert math.check('{"answer": "-200", "relative": 0.01}', "-202").status == "pass"
+    assert math.check('{"answer": "-200", "relative": 0.01}', "-202.1").status == "fail"
+
+
+def test_a_tolerance_is_in_the_unit_of_the_reference():
+    reference = '{"answer": "5 m", "tolerance": 0.1}'
+    assert math.check(reference, "5.05").status == "pass"
+    assert math.check(reference, "505 cm").status == "pass"
+    assert math.check(reference, r"5.05\text{ cm}").status == "fail"
+    assert math.check(reference, r"5\text{ kg}").status == "fail"
+
+
+def test_a_tolerance_does_not_reach_what_is_no_number():
+    assert math.check('{"answer": "x", "tolerance": 100}', "y").status == "fail"
+    assert math.check('{"answer": "5", "tolerance": 100}', "x").status == "fail"
+
+
+@given(st.one_of(st.text(max_size=60), answers), answers)
+@settings(max_examples=300, deadline=None)
+def test_a_quick_check_has_four_outcomes_and_never_raises(reference, answer):
+    assert quickly(reference, answer) in ("pass", "fail", "unsure", "open")
+    gold = math.gold(reference)
+    assert gold is None or quickly(reference, gold) == "pass"
+    assert (gold is None) is (math.problem_with(reference) is not None)
+
+
+@given(st.fractions(max_denominator=50), st.integers(1, 40), st.fractions(max_denominator=50), st.integers(1, 40))
+def test_sums_of_roots_are_compared_exactly(p, a, q, b):
+    one = rf"\frac{{{p.numerator}}}{{{p.denominator}}}\sqrt{{{a}}}+({q})\sqrt{{{b}}}"
+    other = rf"({q})\sqrt{{{4 * b}}}/2+\frac{{{2 * p.numerator}}}{{{p.denominator}}}\cdot\frac{{\sqrt{{{a}}}}}{{2}}"
+    assert math.same_quickly(one, other) is True
+    assert math.same_quickly(one, other + "+10^{-6}") is False
+
+
+@given(st.lists(st.integers(-9, 9), min_size=1, max_size=4), st.integers(-9, 9).filter(bool))
+def test_expanded_polynomials_are_their_products(roots, step):
+    product = "".join(f"(x-({root}))" for root in roots)
+    coefficients = [1]
+    for root in roots:
+        shifted = [*coefficients, 0]
+        coefficients = [c - root * d for c, d in zip(shifted, [0, *coefficients], strict=True)]
+    expanded = "+".join(f"({c})x^{{{len(roots) - i}}}" for i, c in enumerate(coefficients))
+    assert math.same_quickly(product, expanded) is True
+    assert math.same_quickly(product, f"{expanded}+({step})") is False

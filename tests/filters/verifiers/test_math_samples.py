@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from filters.verifiers import math
-from filters.verifiers.workers import Same, Workers
+from filters.verifiers.workers import Workers
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 
-# The score of these problems is wrong: the scorer cut "4:30 \text{ p.m.}" down to "4:30" and refused all
-# eight right answers.
-WRONGLY_SCORED = {3}
+# Problem 3 asks for a time of the day. The scorer cut "4:30 \text{ p.m.}" down to "4:30" (its column `pred`) and
+# refused that, so that the scores of all eight right responses are False.
+CUT_SHORT = 3
 
 
 def rows(path):
@@ -23,36 +23,41 @@ def rows(path):
     return [json.loads(line) for line in (DATA / path).read_text().splitlines()]
 
 
-def outcomes(pairs):
-    """Outcomes of (reference, response) pairs through the workers; no answer is NO."""
+def states(pairs):
+    """The states of (reference, answer) pairs through the workers."""
 
     async def run():
         async with Workers() as pool:
-            return await pool.same(
-                "math", [(reference, math.final_answer(response) or "") for reference, response in pairs]
-            )
+            return await pool.check("math", [(reference, answer or "") for reference, answer in pairs])
 
-    return asyncio.run(run())
+    return [outcome.status for outcome in asyncio.run(run())]
 
 
-def test_agrees_with_the_scores_of_real_responses():
-    problems = rows("math_samples/qwen_math_8_samples.jsonl")
-    samples = [
-        (problem["answer"], response, score or problem["idx"] in WRONGLY_SCORED)
-        for problem in problems
-        for response, score in zip(problem["response"], problem["score"], strict=True)
+def samples(column):
+    """Of each MATH sample: its problem's index, the reference, that column's text, the score."""
+    return [
+        (problem["idx"], problem["answer"], text, score)
+        for problem in rows("math_samples/qwen_math_8_samples.jsonl")
+        for text, score in zip(problem[column], problem["score"], strict=True)
     ]
-    found = outcomes([(reference, response) for reference, response, _ in samples])
-    agreed = [(outcome is Same.YES) == right for outcome, (_, _, right) in zip(found, samples, strict=True)]
-    assert len(agreed) == 480
-    assert sum(agreed) >= 0.99 * len(agreed)
 
 
-def test_the_wrongly_scored_responses_are_right():
-    problems = [p for p in rows("math_samples/qwen_math_8_samples.jsonl") if p["idx"] in WRONGLY_SCORED]
-    assert not any(score for problem in problems for score in problem["score"])
-    pairs = [(problem["answer"], response) for problem in problems for response in problem["response"]]
-    assert set(outcomes(pairs)) == {Same.YES}
+def test_agrees_with_the_score_of_every_prediction():
+    """What was scored is the column `pred`, so that its scores can be compared with nothing left out."""
+    scored = samples("pred")
+    found = states([(reference, prediction) for _, reference, prediction, _ in scored])
+    assert [state == "pass" for state in found] == [score for *_, score in scored]
+    assert len(scored) == 480
+
+
+def test_agrees_with_the_scores_of_real_responses_but_those_cut_short():
+    scored = samples("response")
+    found = states([(reference, math.final_answer(response)) for _, reference, response, _ in scored])
+    disagreed = {
+        index: state for (index, _, _, score), state in zip(scored, found, strict=True) if (state == "pass") != score
+    }
+    assert disagreed == {CUT_SHORT: "pass"}
+    assert set(found) == {"pass", "fail"}
 
 
 @pytest.mark.parametrize("model", ["6b_finetuning", "6b_verification"])
@@ -60,8 +65,10 @@ def test_agrees_with_the_scores_of_grade_school_solutions(model):
     problems = rows("gsm8k/model_solutions_6b.jsonl")
     references = [math.final_answer(problem["ground_truth"]) for problem in problems]
     assert all(references)
-    found = outcomes([(r, problem[model]["solution"]) for r, problem in zip(references, problems, strict=True)])
-    assert [outcome is Same.YES for outcome in found] == [problem[model]["is_correct"] for problem in problems]
+    answers = [math.final_answer(problem[model]["solution"]) for problem in problems]
+    found = states(zip(references, answers, strict=True))
+    assert [state == "pass" for state in found] == [problem[model]["is_correct"] for problem in problems]
+    assert set(found) == {"pass", "fail"}
 
 
 @pytest.mark.parametrize("name", ["aime24", "amc23", "gsm8k_test", "math500", "olympiadbench"])
