@@ -1,7 +1,8 @@
 """Writes the parts of the documentation that the code knows better: `make docs`, or `python -m docs.generate`.
 
-`docs/reference.md` and `docs/verifiers.md` come from the tables of the code and their docstrings, `docs/licences.md` from what the installed
-distributions say about themselves, and the transcript in `README.md` from a real run in an empty folder.
+`docs/reference.md` and `docs/verifiers.md` come from the tables of the code and their docstrings, `docs/licences.md`
+from what the installed distributions say about themselves, and the transcript in `README.md` from a real run in an
+empty folder.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What each verifier checks and how its references are written: the docstrings of their modules, one after another."""
+"""What each verifier checks and how its references are written: the docstrings of their modules."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from filters.verifiers import (
     assignment,
     choice,
     code,
-    confine,
     constraints,
     exact,
     fuzzy,
@@ -25,6 +24,7 @@ from filters.verifiers import (
     procedural,
     schema,
 )
+from filters.verifiers.code import confine
 from filters.verifiers.outcome import Outcome
 
 

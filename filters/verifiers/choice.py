@@ -21,9 +21,10 @@ from itertools import combinations
 from string import ascii_uppercase
 from typing import NamedTuple
 
-from filters.verifiers import extraction, math
-from filters.verifiers.extraction import MAX_ANSWER, last_box
-from filters.verifiers.notation import flat, normal_notation
+from filters.verifiers import math
+from filters.verifiers.math import extraction
+from filters.verifiers.math.extraction import MAX_ANSWER, last_box
+from filters.verifiers.math.notation import flat, normal_notation
 from filters.verifiers.outcome import Outcome, failed, passed, unsure
 
 SECONDS = 5.0

@@ -10,7 +10,7 @@ import re
 import unicodedata
 
 from filters.verifiers.constraints.text import seen
-from filters.verifiers.extraction import last_box
+from filters.verifiers.math.extraction import last_box
 from filters.verifiers.outcome import Outcome, failed, passed, unsure
 
 SECONDS = 2.0

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Where answers were checked, every attempt that was right: by the final label if there was an appeal, and with the same
-# choice when its options were shuffled if that was tried. Elsewhere the one with the highest reward, or all.
+# Where answers were checked, every attempt that was right: by the final label if there was an appeal, and with the
+# same choice when its options were shuffled if that was tried. Elsewhere the one with the highest reward, or all.
 QUERY = """
 with checked as (
     select a.*, case when o.status <> 'pass' then o.status else coalesce(l.status, r.status) end as matches

@@ -73,7 +73,8 @@ def test_a_stated_answer_that_cannot_be_compared_is_unsure() -> None:
     question = "Add them; the answer is 42. How?"
     assert rule_on("no_leak", Case(task(question, None))).status == "unsure"
     assert rule_on("no_leak", Case(task(question, "42", verifier=None))).status == "unsure"
-    assert rule_on("no_leak", Case(task(r"Write it otherwise; the result is $\cos^2 x$. How?", r"1 - \sin^2 x"))).status == "unsure"
+    question = r"Write it otherwise; the result is $\cos^2 x$. How?"
+    assert rule_on("no_leak", Case(task(question, r"1 - \sin^2 x"))).status == "unsure"
 
 
 @needs_data

@@ -20,9 +20,9 @@ QUESTIONS = [
 @pytest.mark.filterwarnings("default")
 def test_grpo_takes_steps_on_verified(tmp_path: Path):
     from datasets import Dataset
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
-    from trl import GRPOConfig, GRPOTrainer
+    from tokenizers import Tokenizer, models, pre_tokenizers  # pyright: ignore[reportMissingImports]
+    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM  # pyright: ignore[reportMissingImports]
+    from trl import GRPOConfig, GRPOTrainer  # pyright: ignore[reportMissingImports]
 
     from filters.rewards import verified
 

@@ -107,7 +107,7 @@ def test_answers_that_hang_on_the_order_of_options_are_not_trained_on(site: Site
 
 
 def trained(made: Turned) -> list[Any]:
-    return datasets.load_from_disk(str(made.made.folder / "sft")).to_list()
+    return list(datasets.load_from_disk(str(made.made.folder / "sft")))
 
 
 def test_shards_change_no_fact_and_a_second_run_asks_nothing(

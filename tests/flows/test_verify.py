@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import os
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from filters.verifiers import pool
+from filters.verifiers import VERIFIERS, pool
 from flows.cli import main
 from tests.filters.cases import DATA, needs_data
 
@@ -112,7 +113,8 @@ def test_a_column_may_name_the_verifier(tmp_path: Path):
 
 def test_the_options_of_a_question_count_by_their_contents_too(tmp_path: Path):
     question = "How long is it? (A) 3 cm (B) 4 cm (C) 5 cm"
-    rows = [{"question": question, "answer": "B", "response": said} for said in ("(B)", "The answer is 4 cm.", "5 cm")]
+    said = ["(B)", "The answer is 4 cm.", "5 cm"]
+    rows = [{"question": question, "answer": "B", "response": said}]
     status, output = verify(lines(tmp_path / "mine.jsonl", rows), "--kind", "choice")
     assert status == 0, output
     assert "pass 2" in " ".join(output.split())
@@ -187,6 +189,18 @@ def test_a_late_bad_row_leaves_an_earlier_file_as_it_was(tmp_path: Path):
     assert verify(path)[0] == 2
     assert (tmp_path / "mine.verified.jsonl").read_bytes() == earlier
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_what_this_machine_cannot_check_is_said_once_and_nothing_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lacking = dataclasses.replace(VERIFIERS["code"], missing=lambda: "no sandbox: install one")
+    monkeypatch.setitem(VERIFIERS, "code", lacking)
+    tests = {"entry_point": "f", "cases": [{"args": [], "expected": 1}]}
+    path = lines(tmp_path / "mine.jsonl", [{"answer": tests, "response": "def f(): return 1"}])
+    status, output = verify(path, "--kind", "code")
+    assert (status, output) == (2, "thoughtmill: the verifier 'code' cannot work here: no sandbox: install one\n")
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path):

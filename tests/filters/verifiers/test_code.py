@@ -16,8 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from filters.verifiers import code
-from filters.verifiers.inside.examiner import same
-from filters.verifiers.inside.plain import MAX_DEPTH, Opaque, pack, unpack
+from filters.verifiers.code.inside.examiner import same
+from filters.verifiers.code.inside.plain import MAX_DEPTH, Opaque, pack, unpack
 from filters.verifiers.outcome import Outcome
 from tests.filters.verifiers.confined import needs_bubblewrap
 from tests.filters.verifiers.tables.code import CHEATS, HITS, MISSES

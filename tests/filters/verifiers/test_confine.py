@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from filters.verifiers import code, confine
-from filters.verifiers.confine import Limits, Over, Refused, ask, finish, sandbox
+from filters.verifiers import code
+from filters.verifiers.code import confine
+from filters.verifiers.code.confine import Limits, Over, Refused, ask, finish, sandbox
 from tests.filters.verifiers.confined import needs_bubblewrap
 
 DEFAULT = Limits()
@@ -115,7 +116,7 @@ class TestInside:
     def test_it_dies_with_its_parent(self):
         source = """
             import time
-            from filters.verifiers.confine import *
+            from filters.verifiers.code.confine import *
             with sandbox("program", b"import time\\nprint(flush=True)\\ntime.sleep(1000)", limits=Limits()) as box:
                 ask(box, b"", within=5.0)
                 print(box.process.pid, flush=True)
@@ -135,7 +136,7 @@ class TestInside:
     def test_it_starts_under_limits_that_are_lower_than_its_own(self):
         source = """
             import resource
-            from filters.verifiers.confine import *
+            from filters.verifiers.code.confine import *
             for what in (resource.RLIMIT_CPU, resource.RLIMIT_NOFILE):
                 resource.setrlimit(what, (30, 30))
             with sandbox("program", b"print(1)", limits=Limits(seconds=100)) as box:

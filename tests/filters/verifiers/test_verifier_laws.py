@@ -1,4 +1,4 @@
-"""What holds for every entry of VERIFIERS, over the tables of cases: what passes, what is refused, what is a trick."""
+"""What holds for every entry of VERIFIERS, over the tables of cases: what passes, what fails, what is a trick."""
 
 from __future__ import annotations
 
@@ -121,8 +121,36 @@ def checked(kind: Verifier, reference: str, answer: str) -> Outcome:
 # --- Whatever comes -----------------------------------------------------------------------------------
 
 PIECES = st.sampled_from(
-    [r"\boxed{", "}", "{", "####", "```python\n", "```", "answer is ", "<answer>", "[", "]", '"', ":", ",", "\n", " "]
-    + [r"\frac{1}{2}", "(A)", "x = 5", "9^{9^{9^9}}", "null", "1e999", "\x00", "\ud800", "\u202e", "def f(): pass", "-"]
+    [
+        *(
+            r"\boxed{",
+            "}",
+            "{",
+            "####",
+            "```python\n",
+            "```",
+            "answer is ",
+            "<answer>",
+            "[",
+            "]",
+            '"',
+            ":",
+            ",",
+            "\n",
+        ),
+        *(
+            r"\frac{1}{2}",
+            "(A)",
+            "x = 5",
+            "9^{9^{9^9}}",
+            "null",
+            "1e999",
+            "\x00",
+            "\ud800",
+            "\u202e",
+            "def f(): pass",
+        ),
+    ]
 )
 TEXTS = st.one_of(st.text(max_size=80), st.lists(PIECES, max_size=12).map("".join))
 JSONISH = st.recursive(
@@ -161,7 +189,7 @@ def test_no_input_makes_a_child_hang_or_crash(name: str, pairs: list[tuple[str, 
 
 
 def test_an_unknown_verifier_is_refused_with_the_list_of_what_exists():
-    with pytest.raises(KeyError, match="no verifier 'maths'; there are: .*math"):
+    with pytest.raises(KeyError, match=r"no verifier 'maths'; there are: .*math"):
         verifier("maths")
-    with pytest.raises(KeyError, match="no verifier 'maths'; there are: .*math"):
+    with pytest.raises(KeyError, match=r"no verifier 'maths'; there are: .*math"):
         verify("maths", "1", "1")

@@ -16,6 +16,14 @@ ENDLESS = ("1+x", "9^{9^{9^9}}")
 FACTORIAL = ("x", "(10^{10})!")
 
 
+def hard(n):
+    """A pair that only algebra can tell, and another one for each number."""
+    return rf"{n}+\cos^2 x", rf"{n + 1}-\sin^2 x"
+
+
+HARD = hard(1)
+
+
 def compare(*pairs, name="math", **limits):
     async def run():
         async with Workers(**limits) as pool:
@@ -38,15 +46,7 @@ def leaves_no_process():
 
 
 def test_outcomes_come_in_order_and_a_bad_pair_costs_no_other():
-    pairs = [
-        ("2x+1", "1+2x"),
-        ENDLESS,
-        ("5", "5"),
-        ("x", "y"),
-        (r"12\%", "0.12"),
-        ("5", "6"),
-        (r"\sqrt8", r"2\sqrt2"),
-    ]
+    pairs = [HARD, ENDLESS, ("5", "5"), ("x", "y"), ("204_5", "54"), ("5", "6"), (r"\sqrt8", r"2\sqrt2")]
     outcomes = compare(*pairs, deadline=1.5)
     states = [outcome.status for outcome in outcomes]
     assert states == ["pass", "unsure", "pass", "fail", "unsure", "fail", "pass"]
@@ -56,7 +56,7 @@ def test_outcomes_come_in_order_and_a_bad_pair_costs_no_other():
 def test_what_never_ends_is_stopped_at_the_deadline():
     async def run():
         async with Workers(count=1, deadline=1) as pool:
-            await pool.check("math", [("x+1", "1+x")])  # so that starting the child is not counted
+            await pool.check("math", [HARD])  # so that starting the child is not counted
             started = time.monotonic()
             return await pool.check("math", [FACTORIAL]), time.monotonic() - started
 
@@ -78,8 +78,8 @@ def test_no_child_is_started_for_what_is_told_at_once(monkeypatch):
 def test_a_child_that_is_killed_is_a_crash_and_is_replaced():
     async def run():
         async with Workers(count=1, deadline=30) as pool:
-            first = await pool.check("math", [("x+1", "1+x")])
-            asking = asyncio.create_task(pool.check("math", [ENDLESS, ("x+2", "2+x")]))
+            first = await pool.check("math", [HARD])
+            asking = asyncio.create_task(pool.check("math", [ENDLESS, hard(2)]))
             await asyncio.sleep(0.5)
             for child in children():
                 os.kill(int(child), 9)
@@ -92,7 +92,7 @@ def test_a_child_that_is_killed_is_a_crash_and_is_replaced():
 
 def test_running_out_of_memory_is_a_crash_of_that_pair():
     grows = ("1", "2^{2^{33}}+x")
-    crashed, fine = compare(grows, ("x+2", "2+x"), count=1, deadline=60, memory=400 * 2**20)
+    crashed, fine = compare(grows, hard(2), count=1, deadline=60, memory=400 * 2**20)
     assert crashed == CRASHED
     assert fine == passed()
 
@@ -100,13 +100,13 @@ def test_running_out_of_memory_is_a_crash_of_that_pair():
 def test_cancelling_leaves_no_child_behind():
     async def run():
         async with Workers(deadline=60) as pool:
-            await pool.check("math", [("x+1", "1+x")])
+            await pool.check("math", [HARD])
             asking = asyncio.create_task(pool.check("math", [ENDLESS, FACTORIAL]))
             await asyncio.sleep(0.3)
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
-            return await pool.check("math", [("x+2", "2+x")])
+            return await pool.check("math", [hard(2)])
 
     assert asyncio.run(run()) == [passed()]
 
@@ -122,7 +122,7 @@ def test_equal_pairs_are_asked_once(monkeypatch):
 
     async def run():
         async with Workers(count=1) as pool:
-            return await pool.check("math", [("x+1", "1+x")] * 3) + await pool.check("math", [("x+1", "1+x")])
+            return await pool.check("math", [HARD] * 3) + await pool.check("math", [HARD])
 
     monkeypatch.setattr(workers._Child, "ask", counting)
     assert asyncio.run(run()) == [passed()] * 4
@@ -132,7 +132,7 @@ def test_equal_pairs_are_asked_once(monkeypatch):
 def test_no_more_is_remembered_than_allowed(monkeypatch):
     async def run():
         async with Workers(count=1) as pool:
-            await pool.check("math", [(f"x+{n}", f"{n}+x") for n in range(1, 6)])
+            await pool.check("math", [hard(n) for n in range(1, 6)])
             return len(pool._remembered)
 
     monkeypatch.setattr(workers, "MAX_REMEMBERED", 3)
@@ -141,14 +141,14 @@ def test_no_more_is_remembered_than_allowed(monkeypatch):
 
 def test_a_child_that_cannot_start_says_how_to_see_why():
     with pytest.raises(RuntimeError, match="see why with"):
-        compare(("x+1", "1+x"), memory=2**20)
+        compare(HARD, memory=2**20)
 
 
 def test_outside_its_context_a_pool_refuses():
     with pytest.raises(RuntimeError, match="async with Workers"):
-        asyncio.run(Workers().check("math", [("x+1", "1+x")]))
+        asyncio.run(Workers().check("math", [HARD]))
 
 
 def test_an_unknown_verifier_is_refused():
-    with pytest.raises(KeyError, match="there are: choice, math"):
+    with pytest.raises(KeyError, match="there are: assignment, choice"):
         compare(("1", "1"), name="maths")

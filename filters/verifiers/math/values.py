@@ -11,14 +11,22 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import chain
 
-from filters.verifiers.algebra import same_by_algebra
-from filters.verifiers.arithmetic import cleared, multiple, normal, same_formula
-from filters.verifiers.estimates import evaluated
-from filters.verifiers.formulas import TooHard, Tree, negative, parsed
-from filters.verifiers.names import is_equation
-from filters.verifiers.notation import flat, split, unescaped, words_of
-from filters.verifiers.quantities import DEGREE, Unit, number, quantity, same_quantity, same_with_units, without_unit
-from filters.verifiers.verdicts import UNDECIDED, Verdict, all_of
+from filters.verifiers.math.algebra import same_by_algebra
+from filters.verifiers.math.arithmetic import cleared, multiple, normal, same_formula
+from filters.verifiers.math.estimates import evaluated
+from filters.verifiers.math.formulas import TooHard, Tree, negative, parsed
+from filters.verifiers.math.names import is_equation
+from filters.verifiers.math.notation import flat, split, unescaped, words_of
+from filters.verifiers.math.quantities import (
+    DEGREE,
+    Unit,
+    number,
+    quantity,
+    same_quantity,
+    same_with_units,
+    without_unit,
+)
+from filters.verifiers.math.verdicts import UNDECIDED, Verdict, all_of
 
 OPTION = re.compile(r"(?:\\text)?[({]*([A-E])[.)}]+ ?(?=[^)}])(.{2,}|\d)")
 _WORD = re.compile(r"[A-Za-z]{3,}|no|[A-Za-z]", re.IGNORECASE)

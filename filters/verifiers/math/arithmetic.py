@@ -18,8 +18,8 @@ from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 
-from filters.verifiers.estimates import differ
-from filters.verifiers.formulas import CONSTANTS, TooHard, Tree, of_numbers
+from filters.verifiers.math.estimates import differ
+from filters.verifiers.math.formulas import CONSTANTS, TooHard, Tree, of_numbers
 
 MAX_TERMS = 120  # of a polynomial
 MAX_EXPANDED = 4_096  # terms before like ones are joined

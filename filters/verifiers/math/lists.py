@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import chain
 
-from filters.verifiers.arithmetic import same_formula
-from filters.verifiers.formulas import parsed
-from filters.verifiers.names import NAME, TUPLE_OF_NAMES, name_stripped, without_name
-from filters.verifiers.notation import MAX_DEPTH, closes_at_end, depths, split, unescaped
-from filters.verifiers.quantities import quantity
-from filters.verifiers.regions import Region, region, same_region
-from filters.verifiers.values import COMMA, PROSE, meaning
-from filters.verifiers.verdicts import UNDECIDED, Comparison, Verdict, all_of, any_of
+from filters.verifiers.math.arithmetic import same_formula
+from filters.verifiers.math.formulas import parsed
+from filters.verifiers.math.names import NAME, TUPLE_OF_NAMES, name_stripped, without_name
+from filters.verifiers.math.notation import MAX_DEPTH, closes_at_end, depths, split, unescaped
+from filters.verifiers.math.quantities import quantity
+from filters.verifiers.math.regions import Region, region, same_region
+from filters.verifiers.math.values import COMMA, PROSE, meaning
+from filters.verifiers.math.verdicts import UNDECIDED, Comparison, Verdict, all_of, any_of
 
 MAX_LEVELS = 3  # of lists in lists; deeper ones cannot be told
 

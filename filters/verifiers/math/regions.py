@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cmp_to_key, lru_cache
 from itertools import pairwise
 
-from filters.verifiers.estimates import evaluated
-from filters.verifiers.formulas import TooHard, parsed
-from filters.verifiers.notation import closes_at_end, depths, escaped, split, unescaped
-from filters.verifiers.verdicts import Comparison, all_of
+from filters.verifiers.math.estimates import evaluated
+from filters.verifiers.math.formulas import TooHard, parsed
+from filters.verifiers.math.notation import closes_at_end, depths, escaped, split, unescaped
+from filters.verifiers.math.verdicts import Comparison, all_of
 
 MAX_PIECES = 24
 

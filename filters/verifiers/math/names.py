@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from filters.verifiers.notation import split, unescaped
+from filters.verifiers.math.notation import split, unescaped
 
 NAMED = r"[A-Za-z](?:_(?:\w|\{\w+\}))?'?(?:\([^()=]{1,12}\))?|\\[a-zA-Z]+(?:_(?:\w|\{\w+\}))?|\\text\{[A-Za-z ]+\}"
 TUPLE_OF_NAMES = r"\([A-Za-z](?:_\w)?(?:,[A-Za-z](?:_\w)?)+\)"

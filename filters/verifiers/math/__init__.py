@@ -39,15 +39,15 @@ from fractions import Fraction
 from functools import lru_cache, partial
 from itertools import product
 
-from filters.verifiers import extraction
-from filters.verifiers.extraction import MAX_ANSWER, last_box
-from filters.verifiers.lists import compare, system_as_list
-from filters.verifiers.names import NAME, NAMED, name_stripped
-from filters.verifiers.notation import normal_notation
+from filters.verifiers.math import extraction
+from filters.verifiers.math.extraction import MAX_ANSWER, last_box
+from filters.verifiers.math.lists import compare, system_as_list
+from filters.verifiers.math.names import NAME, NAMED, name_stripped
+from filters.verifiers.math.notation import normal_notation
+from filters.verifiers.math.quantities import quantity
+from filters.verifiers.math.values import OPTION, exact_value, same_value, same_value_quickly
+from filters.verifiers.math.verdicts import Comparison, any_of
 from filters.verifiers.outcome import Outcome, failed, passed, unsure
-from filters.verifiers.quantities import quantity
-from filters.verifiers.values import OPTION, exact_value, same_value, same_value_quickly
-from filters.verifiers.verdicts import Comparison, any_of
 
 __all__ = ["MAX_ANSWER", "SECONDS", "check", "check_quickly", "final_answer", "gold", "last_box", "problem_with"]
 __all__ += ["same", "same_quickly"]

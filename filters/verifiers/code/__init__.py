@@ -47,9 +47,9 @@ from collections.abc import Callable, Mapping
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
-from filters.verifiers import confine
-from filters.verifiers.confine import Limits, Over, Refused, sandbox
-from filters.verifiers.inside.plain import pack
+from filters.verifiers.code import confine
+from filters.verifiers.code.confine import Limits, Over, Refused, sandbox
+from filters.verifiers.code.inside.plain import pack
 from filters.verifiers.outcome import Outcome, broken, failed, passed, unsure
 
 SECONDS = 75.0  # of which `check` itself uses no more than

@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from filters.verifiers.notation import words_of
+from filters.verifiers.math.notation import words_of
 
 MAX_DEPTH = 24  # of brackets in brackets
 MAX_DIGITS = 400

@@ -1,6 +1,6 @@
 """In a sandbox: a whole program, with standard input and output as it would have them anywhere."""
 
-from filters.verifiers.inside.begin import begin, module, same_chances
+from filters.verifiers.code.inside.begin import begin, module, same_chances
 
 
 def main() -> None:

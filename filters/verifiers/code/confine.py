@@ -287,7 +287,7 @@ def _source(program: str) -> str:
     return "\n".join(_IMPORT.sub("", part) for part in (*parts, own))
 
 
-_IMPORTED = re.compile(r"^from filters\.verifiers\.inside\.(\w+) import ", re.MULTILINE)
+_IMPORTED = re.compile(r"^from filters\.verifiers\.code\.inside\.(\w+) import ", re.MULTILINE)
 _IMPORT = re.compile(r"^from filters\..*$", re.MULTILINE)
 
 

@@ -4,8 +4,8 @@ Nothing here decides anything, so nothing is won by breaking it: whatever is sai
 function returned.
 """
 
-from filters.verifiers.inside.begin import begin, channels, module, same_chances
-from filters.verifiers.inside.plain import pack, unpack
+from filters.verifiers.code.inside.begin import begin, channels, module, same_chances
+from filters.verifiers.code.inside.plain import pack, unpack
 
 TYPE_CHECKING = False  # for pyright it is true; `typing` takes long to import
 if TYPE_CHECKING:

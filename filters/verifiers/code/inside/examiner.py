@@ -6,8 +6,8 @@ tests are at fault; and `done`.
 
 import builtins
 
-from filters.verifiers.inside.begin import begin, channels, module, same_chances
-from filters.verifiers.inside.plain import pack, unpack
+from filters.verifiers.code.inside.begin import begin, channels, module, same_chances
+from filters.verifiers.code.inside.plain import pack, unpack
 
 TYPE_CHECKING = False  # for pyright it is true; `typing` takes long to import
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from filters.verifiers.estimates import differ
-from filters.verifiers.formulas import Tree, is_ambiguous, parsed, symbols
-from filters.verifiers.verdicts import all_of
+from filters.verifiers.math.estimates import differ
+from filters.verifiers.math.formulas import Tree, is_ambiguous, parsed, symbols
+from filters.verifiers.math.verdicts import all_of
 
 _PROSE = re.compile(r"\\text\{|(?<![A-Za-z\\])[A-Za-z]{4,}")
 _MISREAD = re.compile(r"\d:\d|\d_\{?\d|(?<!_)\d \d|'|\?|\.\.|dots")  # the parser would drop or bend these

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from filters.verifiers.formulas import CONSTANTS, MAX_FACTORIAL, TooHard, Tree, of_numbers, symbols
+from filters.verifiers.math.formulas import CONSTANTS, MAX_FACTORIAL, TooHard, Tree, of_numbers, symbols
 
 EPS = 2.0**-48  # generous: what one operation may add, relative to its result
 MAX_EXPONENT = 10_000

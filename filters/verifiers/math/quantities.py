@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from filters.verifiers.notation import flat, words_of
+from filters.verifiers.math.notation import flat, words_of
 
 MAX_NUMBER = 400  # characters of a number, and its largest power of ten: keeps exact arithmetic cheap
 
