@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from filters.verifiers import code
-from filters.verifiers.confine import Limits, finish, sandbox
+from filters.verifiers.code.confine import Limits, finish, sandbox
 from tests.filters.verifiers.confined import humaneval, reference
 from tests.filters.verifiers.mutants import mutants
 

@@ -21,6 +21,9 @@ in turn. A distribution is listed where it first comes in. Which ones come in di
 platform.
 """
 
+# Of distributions that say nothing in their metadata, from the file LICENSE that they bring.
+READ_IN_ITS_FILES = {"zss": "BSD-3-Clause"}
+
 # What the extra `dev` adds serves those who work on Thoughtmill, and reaches no user.
 NOT_SHIPPED = {"dev"}
 
@@ -88,4 +91,5 @@ def licence(of: Distribution) -> str:
         return str(told["license_expression"])
     names = [each.split(" :: ")[-1] for each in told.get("classifier", ()) if each.startswith("License ::")]
     text = str(told.get("license", ""))
-    return ", ".join(names) or (text if "\n" not in text else "") or "see its files"
+    short = text if "\n" not in text else ""
+    return ", ".join(names) or short or READ_IN_ITS_FILES.get(canonicalize_name(of.name)) or "see its files"

@@ -10,13 +10,14 @@ import tomllib
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from docs import generate, licences, reference
+from docs import generate, licences, reference, verifiers
 from tests.server import running
 
 ROOT = Path(__file__).parents[1]
@@ -121,8 +122,10 @@ def test_ci_calls_the_test_command_of_the_readme() -> None:
 # Generated parts
 
 
-def test_the_reference_is_up_to_date() -> None:
-    assert (ROOT / "docs" / "reference.md").read_text(encoding="utf-8") == reference.render(), "make docs writes it"
+@pytest.mark.parametrize("page", [reference, verifiers], ids=["reference", "verifiers"])
+def test_the_pages_from_the_code_are_up_to_date(page: ModuleType) -> None:
+    path = ROOT / "docs" / f"{page.__name__.removeprefix('docs.')}.md"
+    assert path.read_text(encoding="utf-8") == page.render(), "make docs writes it"
 
 
 def test_the_transcript_is_up_to_date() -> None:

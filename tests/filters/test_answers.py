@@ -12,7 +12,6 @@ from filters.rule import Case
 from filters.verifiers import VERIFIERS, answer_in
 from tests.filters.cases import answered, rule_on, run, solved, task
 
-
 HARD = r"12\cos^2 x + 12\sin^2 x"  # only algebra can tell
 
 

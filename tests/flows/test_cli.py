@@ -183,8 +183,8 @@ WRONG: dict[str, tuple[Callable[[Site], Any], list[str]]] = {
     "a seed without a question": (lambda s: seed_lines(s, GOOD_SEED, b'{"task": "x"}'), ["line 2", "'question'"]),
     "a question that is no text": (lambda s: seed_lines(s, b'{"question": ["x"]}', GOOD_SEED), ["line 1", "list"]),
     "an answer that is no text": (
-        lambda s: seed_lines(s, GOOD_SEED, b'{"question": "How?", "answer": {"a": 1}}'),
-        ["line 2", "'answer'", "dict"],
+        lambda s: seed_lines(s, GOOD_SEED, b'{"question": "How?", "answer": ["a", 1]}'),
+        ["line 2", "'answer'", "list"],
     ),
     "an empty line": (lambda s: seed_lines(s, GOOD_SEED, b"", GOOD_SEED), ["seeds.jsonl, line 2"]),
     "a seed that is not UTF-8": (lambda s: seed_lines(s, b'{"question": "\xff"}', GOOD_SEED), ["line 1"]),

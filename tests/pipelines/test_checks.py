@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from filters.verifiers import VERIFIERS
+from filters.verifiers import VERIFIERS, Unable
 from filters.verifiers.outcome import Outcome, broken, failed, passed, unsure
 from filters.verifiers.workers import Workers
 from pipelines import checks
@@ -89,6 +89,17 @@ def test_another_verifier_or_another_package_decides_anew(
     children = Children(passed())
     assert decide(tmp_path, [HARD], children) == {HARD: passed()}
     assert children.asked == [HARD[1:]]
+
+
+def test_what_this_machine_cannot_check_ends_the_run_and_is_no_fact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lacking = dataclasses.replace(VERIFIERS["math"], missing=lambda: "no algebra")
+    children = Children(passed())
+    with monkeypatch.context() as patched:
+        patched.setitem(VERIFIERS, "math", lacking)
+        with pytest.raises(Unable, match="the verifier 'math' cannot work here: no algebra"):
+            decide(tmp_path, [HARD], children)
+    assert children.asked == []
+    assert decide(tmp_path, [HARD], children) == {HARD: passed()}
 
 
 def test_the_order_of_an_answer_and_its_reference_counts(tmp_path: Path):

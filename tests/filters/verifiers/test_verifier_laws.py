@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 from typing import NamedTuple
@@ -65,7 +66,10 @@ class TestEveryVerifier:
         wrong = [(case, each) for case, each in zip(TABLES[name].misses, told, strict=True) if each.status != "fail"]
         assert wrong == []
 
-    def test_cheats_never_pass(self, name: str):
+    def test_cheats_never_pass(self, name: str, monkeypatch: pytest.MonkeyPatch):
+        """In less time than they have, since some are made to use up all of it."""
+        patient = VERIFIERS[name]
+        monkeypatch.setitem(VERIFIERS, name, dataclasses.replace(patient, seconds=min(2.0, patient.seconds)))
         told = outcomes(name, TABLES[name].cheats)
         passed = [case for case, each in zip(TABLES[name].cheats, told, strict=True) if each.status == "pass"]
         assert passed == []

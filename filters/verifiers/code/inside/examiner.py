@@ -18,6 +18,7 @@ MAX_SHOWN = 80  # characters of a value, in a reason
 
 
 def main() -> None:
+    """Try the cases, or run the test program, and say what came of each."""
     payload = unpack(begin())
     examiner = Examiner(*channels())
     try:
