@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 
 from filters.verifiers import VERIFIERS, Verifier
+from filters.verifiers.constraints.checks import CHECKS, Check
+from filters.verifiers.constraints.ifeval import INSTRUCTIONS
 
 HEAD = """\
 # Verifiers
@@ -31,8 +33,28 @@ def _section(name: str, each: Verifier) -> str:
     if each.compares:
         facts.append("Answers are compared with each other as well, as in votes.")
     about = inspect.getdoc(inspect.getmodule(each.check)) or ""
+    found = inspect.getdoc(each.final_answer) or ""
     example = f"For example, against the reference\n\n    {reference}\n\nthis answer passes:\n\n{_indented(answer)}"
-    return f"## {name}\n\n{' '.join(facts)}\n\n{about}\n\n{example}\n"
+    parts = [f"## {name}", " ".join(facts), about, f"### Its answer in a response\n\n{found}", _more(name), example]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _more(name: str) -> str:
+    """The table of constraints, which no docstring tells."""
+    if name != "constraints":
+        return ""
+    rows = [f"| `{each}` | {_taken(check)} | {_cell(check.says)} |" for each, check in CHECKS.items()]
+    ids = ", ".join(f"`{each}`" for each in INSTRUCTIONS)
+    return "\n".join(["| check | takes | says |", "|---|---|---|", *rows, "", f"Instructions of IFEval: {ids}."])
+
+
+def _taken(check: Check) -> str:
+    counted = ("at_least", "at_most", "exactly") if "{number}" in check.says else ()
+    return ", ".join(f"`{each}`" for each in (*check.takes, *check.optional, *counted))
+
+
+def _cell(text: str) -> str:
+    return text.replace("{s}", "s").replace("|", "\\|")
 
 
 def _indented(text: str) -> str:

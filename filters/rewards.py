@@ -16,38 +16,42 @@ from typing import Any
 from filters.verifiers import VERIFIERS
 from filters.verifiers.outcome import Outcome
 from filters.verifiers.pool import Item, verify, verify_all
+from filters.verifiers.reading import reference_text, response_text
 
 Completion = str | Sequence[Mapping[str, Any]]
 """A response as a text, or as the messages of a conversation."""
 
+# Sources that are known to verl and are mathematics; those of code need tests in the form that we read.
+MATH_SOURCES = ("gsm8k", "math", "aime", "amc", "olympiad", "minerva", "numina", "deepscaler", "dapo", "orz")
 
-def reward(verifier: str, reference: str | None, response: str) -> float | None:
+
+def reward(verifier: str, reference: Any, response: Completion | None) -> float | None:
     """1.0 for a right response, 0.0 for a wrong one, None where that was not decided.
 
     Raises KeyError for an unknown verifier.
     """
-    return _reward(verify(verifier, reference, response))
+    return _reward(verify(verifier, reference_text(reference), response_text(response)))
 
 
 def verified(
     completions: Sequence[Completion],
-    answer: Sequence[str | None],
-    verifier: Sequence[str] | None = None,
+    answer: Sequence[Any],
+    verifier: Sequence[str | None] | None = None,
     **columns: Any,
 ) -> list[float | None]:
     """A reward function of TRL: 1.0, 0.0 or None for each completion, from the dataset's own columns.
 
     `answer` has the reference answers, `verifier` the names of what checks them ("math" where the dataset has no
-    such column). TRL leaves out a None: what could not be decided is neither rewarded nor punished. Raises KeyError
-    for an unknown verifier.
+    such column, or nothing in it). TRL leaves out a None: what could not be decided is neither rewarded nor
+    punished. Raises KeyError for an unknown verifier.
     """
     return [_reward(outcome) for outcome in _outcomes(completions, answer, verifier)]
 
 
 def partly_verified(
     completions: Sequence[Completion],
-    answer: Sequence[str | None],
-    verifier: Sequence[str] | None = None,
+    answer: Sequence[Any],
+    verifier: Sequence[str | None] | None = None,
     **columns: Any,
 ) -> list[float | None]:
     """As `verified`, but what is checked in parts (tests, constraints, steps) gets the share of those that hold."""
@@ -61,38 +65,39 @@ def partly_verified(
 def compute_score(
     data_source: str,
     solution_str: str,
-    ground_truth: str,
+    ground_truth: Any,
     extra_info: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> dict[str, float]:
     """The reward of one response, for verl's `custom_reward_function`.
 
-    The verifier is `extra_info["verifier"]`, else `data_source` itself where it names one, else "math". verl takes
-    no None, so what could not be decided scores 0.0 with `decided` 0.0: leave such rows out of what is averaged.
-    Raises KeyError for an unknown verifier.
+    The verifier is `extra_info["verifier"]`, else `data_source` itself where it names one, else "math" for sources
+    that are known to be mathematics, as "openai/gsm8k". verl takes no None, so what could not be decided scores 0.0
+    with `decided` 0.0: leave such rows out of what is averaged. Raises KeyError for an unknown verifier,
+    ValueError for a source that nobody knows.
     """
-    kind = (extra_info or {}).get("verifier") or (data_source if data_source in VERIFIERS else "math")
-    told = reward(kind, ground_truth, solution_str)
+    told = reward((extra_info or {}).get("verifier") or _verifier_of(data_source), ground_truth, solution_str)
     return {"score": told or 0.0, "acc": told or 0.0, "decided": float(told is not None)}
 
 
+def _verifier_of(source: str) -> str:
+    if source in VERIFIERS:
+        return source
+    if any(name in source.lower() for name in MATH_SOURCES):
+        return "math"
+    known = ", ".join(VERIFIERS)
+    raise ValueError(f'no verifier for the source {source!r}: name one in extra_info["verifier"]: {known}')
+
+
 def _outcomes(
-    completions: Sequence[Completion], references: Sequence[str | None], kinds: Sequence[str] | None
+    completions: Sequence[Completion], references: Sequence[Any], kinds: Sequence[str | None] | None
 ) -> list[Outcome]:
-    names = kinds or ["math"] * len(completions)
+    names = kinds or [None] * len(completions)
     items = [
-        Item(name, reference, _text(completion))
+        Item(name or "math", reference_text(reference), response_text(completion))
         for name, reference, completion in zip(names, references, completions, strict=True)
     ]
     return verify_all(items)
-
-
-def _text(completion: Completion) -> str:
-    """What the last message of the assistant says; a completion that calls a tool says nothing yet."""
-    if isinstance(completion, str):
-        return completion
-    said = [message for message in completion if message.get("role") == "assistant"]
-    return (said[-1].get("content") or "") if said else ""
 
 
 def _reward(outcome: Outcome) -> float | None:

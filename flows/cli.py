@@ -150,7 +150,9 @@ def verify(
         with show.verifying(quiet=quiet) as watch:
             return verify_file(file, given=given, kind=kind, out=out, column=column, watch=watch)
 
-    show.verified(or_one_line(job))
+    report = or_one_line(job)
+    show.verified(report)
+    sys.exit(0 if report.decided else EXIT_NOTHING)
 
 
 def _bindings(models: tuple[str, ...]) -> list[str]:

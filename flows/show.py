@@ -340,6 +340,7 @@ def verified(report: Report) -> None:
     """What came of a file: counts, agreement with its label, where they part, and how fast it went."""
     kinds = ", ".join(f"{kind}@{VERIFIERS[kind].version}" for kind in report.kinds)
     screen.print(plain(f"{report.responses:,} responses of {report.rows:,} rows, verified as {kinds}"))
+    screen.print(plain(report.columns.told(), style="dim"))
     if report.worked:
         screen.print(f"{report.worked:,} references were worked solutions; their final answers were read")
     _states(report)
@@ -376,7 +377,9 @@ def _agreement(report: Report) -> None:
     total = told.total()
     agreed = told[True, "pass"] + told[False, "fail"]
     screen.print(table)
-    screen.print(f"agrees with the label: {agreed:,} of {total:,} = {agreed / total:.2%}")
+    undecided = sum(told[right, state] for right in (True, False) for state in ("unsure", "error"))
+    left = f", of which {undecided:,} undecided" if undecided else ""
+    screen.print(f"agrees with the label: {agreed:,} of {total:,}{left} = {agreed / total:.2%}")
     for asked, outcome in report.disagreements:
         where = f"row {asked.row + 1}" + ("" if asked.sample is None else f", response {asked.sample + 1}")
         said = f"{outcome.status} ({outcome.reason})" if outcome.reason else outcome.status

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gzip
+import json
 import os
 import time
 from collections import Counter
@@ -17,19 +19,30 @@ import orjson
 from filters.verifiers import VERIFIERS, answer_in, choice, verifier
 from filters.verifiers.outcome import Outcome
 from filters.verifiers.pool import Item, verify_all
-from pipelines.rows import BadRows
+from filters.verifiers.reading import composed, is_several, kind_of, reference_text, response_text
+from pipelines.rows import BadRows, inside
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 AT_ONCE = 2_000  # responses that are looked at together
 SHOWN = 10  # disagreements that are shown
+GROUP_BYTES = 64 << 20  # of a row group of Parquet
 
 # Names that people give to their columns, the likeliest first.
 USUAL = {
     "question": ("question", "problem", "prompt", "instruction"),
     "answer": ("answer", "reference", "ground_truth", "gold", "solution", "target", "expected"),
-    "response": ("response", "responses", "completion", "completions", "generation", "generations", "output"),
+    "response": (
+        "response",
+        "responses",
+        "completion",
+        "completions",
+        "generation",
+        "generations",
+        "output",
+        "outputs",
+    ),
 }
 
 
@@ -37,10 +50,18 @@ class Columns(NamedTuple):
     """Where a row has what; `reward_model.ground_truth` looks inside. None: not there."""
 
     question: str | None
-    answer: str
+    answer: str | None  # None: the rows hold their references in several columns
     response: str
     kind: str | None
     label: str | None
+    composes: bool  # whether a reference in several columns goes before `answer`, which nobody named
+
+    def told(self) -> str:
+        """Which columns are read, for a person who let us find them."""
+        answer = self.answer or "several columns"
+        named = {"question": self.question, "answer": answer, "response": self.response}
+        named |= {"kind": self.kind, "label": self.label}
+        return ", ".join(f"{name} from {column}" for name, column in named.items() if column)
 
 
 class Asked(NamedTuple):
@@ -62,6 +83,7 @@ class Report:
     """What came of a file."""
 
     out: Path
+    columns: Columns
     kinds: Counter[str] = field(default_factory=Counter)
     rows: int = 0
     states: Counter[str] = field(default_factory=Counter)
@@ -84,7 +106,8 @@ class Report:
         self.kinds[asked.item.kind] += 1
         self.states[outcome.status] += 1
         if outcome.reason:
-            self.reasons[outcome.status, outcome.reason.partition(": ")[0]] += 1
+            details = outcome.status != "fail"  # of a failure they say what this answer is, and no two are alike
+            self.reasons[outcome.status, outcome.reason if details else outcome.reason.partition(": ")[0]] += 1
         if asked.label is None:
             return
         self.labelled[asked.label, outcome.status] += 1
@@ -109,11 +132,14 @@ def verify_file(
     into one new column, a struct for each response. Raises BadRows; nothing is written then.
     """
     table = _open(path)
-    names = table.names()
+    _, first_rows = next(table.chunks(), (0, []))
+    names = table.names(first_rows)
+    if not first_rows:
+        raise BadRows(f"{path} has no rows")
     if column in names:
         raise BadRows(f"{path} has a column {column!r} already; name another with --column")
-    columns = _columns(path, names, given, kind)
-    report = Report(out or _beside(path))
+    columns = _columns(path, names, first_rows, given, kind)
+    report = Report(_place(path, out), columns)
     partial = report.out.with_name(f".{report.out.name}.{os.getpid()}.part")
     started = time.monotonic()
     try:
@@ -135,7 +161,7 @@ def _verify_rows(
     """For each row what goes into the new column: a verdict, or a list of them where it has several responses."""
     asked = [each for i, row in enumerate(rows) for each in _asked(path, first + i, row, columns, kind, report)]
     outcomes = verify_all([each.item for each in asked])
-    verdicts: list[Any] = [None if isinstance(_value(row, columns.response), str) else [] for row in rows]
+    verdicts: list[Any] = [[] if is_several(inside(row, columns.response)) else None for row in rows]
     for each, outcome in zip(asked, outcomes, strict=True):
         report.add(each, outcome)
         told = _verdict(each.item, outcome)
@@ -163,13 +189,19 @@ def _verdict(item: Item, outcome: Outcome) -> dict[str, Any]:
 # --- What a row asks ----------------------------------------------------------------------------------
 
 
-def _columns(path: Path, names: Sequence[str], given: Mapping[str, str | None], kind: str) -> Columns:
-    """The columns by their given or usual names. Raises BadRows for those that are missed."""
+def _columns(
+    path: Path, names: Sequence[str], rows: Sequence[Mapping[str, Any]], given: Mapping[str, str | None], kind: str
+) -> Columns:
+    """The columns by their given or usual names, seen in the first rows. Raises BadRows for those that are missed."""
 
     def found(name: str, *, needed: bool) -> str | None:
         chosen = given.get(name)
         if chosen is not None and chosen.partition(".")[0] not in names:
             raise BadRows(f"{path} has no column {chosen!r}; it has: {', '.join(names)}")
+        if chosen is not None and chosen not in names and all(inside(row, chosen) is None for row in rows):
+            within = inside(rows[0], chosen.rpartition(".")[0])
+            there = f"; there are: {', '.join(within)}" if isinstance(within, Mapping) else ""
+            raise BadRows(f"{path} has nothing in {chosen!r}{there}")
         usual = chosen or next((each for each in USUAL.get(name, ()) if each in names), None)
         if needed and usual is None:
             raise BadRows(f"{path}: which column is the {name}? Say --{name} NAME; it has: {', '.join(names)}")
@@ -180,12 +212,16 @@ def _columns(path: Path, names: Sequence[str], given: Mapping[str, str | None], 
             f"--kind {kind}: neither a verifier nor a column; verifiers: {', '.join(VERIFIERS)};"
             f" columns: {', '.join(names)}"
         )
+    by_column = None if kind in VERIFIERS else kind
+    composes = given.get("answer") is None
+    whole = composes and all(composed(str(inside(row, by_column)) if by_column else kind, row) for row in rows)
     return Columns(
-        found("question", needed=False),
-        str(found("answer", needed=True)),
-        str(found("response", needed=True)),
-        None if kind in VERIFIERS else kind,
-        found("label", needed=False),
+        question=found("question", needed=False),
+        answer=None if whole else found("answer", needed=True),
+        response=str(found("response", needed=True)),
+        kind=by_column,
+        label=found("label", needed=False),
+        composes=composes,
     )
 
 
@@ -193,43 +229,40 @@ def _asked(
     path: Path, index: int, row: Mapping[str, Any], columns: Columns, kind: str, report: Report
 ) -> Iterator[Asked]:
     where = f"{path}, row {index + 1}"
-    name = str(_value(row, columns.kind)) if columns.kind else kind
+    name = str(inside(row, columns.kind)) if columns.kind else kind
     if name not in VERIFIERS:
         raise BadRows(f"{where}: no verifier {name!r} in {columns.kind!r}; there are: {', '.join(VERIFIERS)}")
-    reference = _reference(where, _value(row, columns.answer), columns.answer)
+    reference = _reference(where, row, columns, name)
     if reference is not None and (read := _worked(name, reference)) is not None:
         report.worked += 1
         reference = read
     if name == "choice" and reference is not None:
-        reference = _with_options(reference, str(_value(row, columns.question) or ""))
-    response, label = _value(row, columns.response), _value(row, columns.label)
-    several = isinstance(response, list)
+        reference = _with_options(reference, str(inside(row, columns.question or "") or ""))
+    response, label = inside(row, columns.response), inside(row, columns.label or "")
+    several = is_several(response)
     responses = response if several else [response]
     labels = label if isinstance(label, list) else [label] * len(responses)
     if len(labels) != len(responses):
         raise BadRows(f"{where}: {len(responses)} responses with {len(labels)} labels")
     for sample, (each, right) in enumerate(zip(responses, labels, strict=True)):
-        if each is not None and not isinstance(each, str):
-            raise BadRows(f"{where}: {columns.response!r} should be text or a list of texts, not {_kind_of(each)}")
-        item = Item(name, reference, each)
+        try:
+            item = Item(name, reference, response_text(each))
+        except ValueError as error:
+            raise BadRows(f"{where}: {columns.response!r} {error}") from error
         yield Asked(index, sample if several else None, item, _label(where, right, columns))
 
 
-def _reference(where: str, value: Any, column: str) -> str | None:
-    """A reference as text; one in a list of one is that one, an object is written as JSON."""
-    match value:
-        case None | str():
-            return value
-        case bool():
-            return str(value)
-        case int() | float():
-            return repr(value)
-        case [one]:
-            return _reference(where, one, column)
-        case dict():
-            return orjson.dumps(value, default=str).decode()
-        case _:
-            raise BadRows(f"{where}: {column!r} should be one reference, not {_kind_of(value)}")
+def _reference(where: str, row: Mapping[str, Any], columns: Columns, kind: str) -> str | None:
+    """A row's reference as text: from its columns of a well-known form, else from the one that is named."""
+    whole = composed(kind, row) if columns.composes else None
+    if whole is not None and (columns.answer is None or verifier(kind).problem_with(whole) is None):
+        return whole
+    if columns.answer is None:
+        return None
+    try:
+        return reference_text(inside(row, columns.answer))
+    except ValueError as error:
+        raise BadRows(f"{where}: {columns.answer!r} {error}") from error
 
 
 def _worked(name: str, reference: str) -> str | None:
@@ -254,33 +287,17 @@ def _label(where: str, value: Any, columns: Columns) -> bool | None:
         return None
     if told in (True, "true", "yes", "1", "pass", "correct"):
         return True
-    if told in (False, "false", "no", "0", "fail", "incorrect", "wrong"):
+    if told in (False, -1, "false", "no", "0", "-1", "fail", "incorrect", "wrong"):
         return False
-    raise BadRows(f"{where}: {columns.label!r} should be true or false, 1 or 0, not {value!r}")
-
-
-def _value(row: Mapping[str, Any], column: str | None) -> Any:
-    """What a row has in a column, or inside of it: `reward_model.ground_truth`."""
-    if column is None:
-        return None
-    if column in row:
-        return row[column]
-    value: Any = row
-    for part in column.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
-def _kind_of(value: Any) -> str:
-    return f"a list of {len(value)}" if isinstance(value, list) else type(value).__name__
+    raise BadRows(f"{where}: {columns.label!r} should be true or false, 1 or 0, not {value!r}"[:300])
 
 
 def _few(rows: Sequence[Mapping[str, Any]], columns: Columns) -> Iterator[tuple[int, Sequence[Mapping[str, Any]]]]:
     """Runs of rows with about as many responses as are looked at together, each with its place."""
     start, count = 0, 0
     for i, row in enumerate(rows):
-        response = _value(row, columns.response)
-        count += len(response) if isinstance(response, list) else 1
+        response = inside(row, columns.response)
+        count += len(response) if is_several(response) else 1
         if count >= AT_ONCE:
             yield start, rows[start : i + 1]
             start, count = i + 1, 0
@@ -291,11 +308,15 @@ def _few(rows: Sequence[Mapping[str, Any]], columns: Columns) -> Iterator[tuple[
 # --- Files --------------------------------------------------------------------------------------------
 
 
-def _beside(path: Path) -> Path:
-    """`math.jsonl` → `math.verified.jsonl`."""
-    name = path.name.removesuffix(".gz")
-    stem, dot, ending = name.rpartition(".")
-    return path.with_name(f"{stem}.verified.{ending}" if dot else f"{name}.verified")
+def _place(path: Path, out: Path | None) -> Path:
+    """Where to write: `math.jsonl` → `math.verified.jsonl` if not said. Raises BadRows where that cannot be."""
+    stem, _, ending = path.name.removesuffix(".gz").rpartition(".")
+    place = out or path.with_name(f"{stem}.verified.{ending}")
+    if place.suffix != f".{ending}":
+        raise BadRows(f"--out {place}: what comes from {path.name} is written as .{ending}")
+    if place.exists() and place.samefile(path):
+        raise BadRows(f"--out {place} is the file that is read")
+    return place
 
 
 def _open(path: Path) -> _Lines | _Parquet:
@@ -315,10 +336,9 @@ class _Lines:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def names(self) -> list[str]:
-        for _, rows in self.chunks():
-            return list(rows[0])
-        raise BadRows(f"{self._path} has no rows")
+    def names(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """The columns of these rows: not every row has all."""
+        return list(dict.fromkeys(name for row in rows for name in row))
 
     def chunks(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """Some rows at a time, with the number of those before."""
@@ -338,11 +358,11 @@ class _Lines:
                 if not line.strip():
                     continue
                 try:
-                    row = orjson.loads(line)
-                except orjson.JSONDecodeError as error:
+                    row = _parsed(line.removeprefix(codecs.BOM_UTF8))
+                except ValueError as error:
                     raise BadRows(f"{self._path}, line {number}: not JSON ({error})") from error
                 if not isinstance(row, dict):
-                    raise BadRows(f"{self._path}, line {number}: should be an object, not {_kind_of(row)}")
+                    raise BadRows(f"{self._path}, line {number}: should be an object, not {kind_of(row)}")
                 yield row
 
     @contextlib.contextmanager
@@ -354,6 +374,14 @@ class _Lines:
                     file.write(orjson.dumps({**row, column: verdict}, option=orjson.OPT_APPEND_NEWLINE))
 
             yield write
+
+
+def _parsed(line: bytes) -> Any:
+    """A line of JSON, also with the NaN and Infinity that Python writes."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(line)
 
 
 class _Parquet:
@@ -368,7 +396,8 @@ class _Parquet:
         except pa.ArrowInvalid as error:
             raise BadRows(f"{path} is no Parquet file ({error})") from error
 
-    def names(self) -> list[str]:
+    def names(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+        """The columns of the schema."""
         return list(self._file.schema_arrow.names)
 
     def chunks(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
@@ -386,16 +415,22 @@ class _Parquet:
         verdict = pa.struct([(name, pa.float64() if name == "score" else pa.string()) for name in names])
         schema = self._file.schema_arrow
         kind = _type_of(schema, response)
-        several = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        several = (pa.types.is_list(kind) or pa.types.is_large_list(kind)) and not pa.types.is_struct(kind.value_type)
         added = pa.field(column, pa.list_(verdict) if several else verdict)
+        waiting: list[pa.Table] = []
         with pq.ParquetWriter(path, schema.append(added), compression="zstd") as target:
 
             def write(rows: Sequence[Mapping[str, Any]], verdicts: list[Any]) -> None:
                 told = [each if isinstance(each, list) else [each] for each in verdicts] if several else verdicts
                 table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-                target.write_table(table.append_column(added, pa.array(told, added.type)))
+                waiting.append(table.append_column(added, pa.array(told, added.type)))
+                if sum(each.nbytes for each in waiting) >= GROUP_BYTES:
+                    target.write_table(pa.concat_tables(waiting).combine_chunks())
+                    waiting.clear()
 
             yield write
+            if waiting:
+                target.write_table(pa.concat_tables(waiting).combine_chunks())
 
 
 def _type_of(schema: pa.Schema, column: str) -> pa.DataType:

@@ -229,6 +229,8 @@ def _find_file(path: str, where: str, folder: Path) -> Path:
 def _rule(given: Any, where: str) -> BoundRule:
     table = {"rule": given} if isinstance(given, str) else dict(checked(given, dict, where))
     name = table.pop("rule", None)
+    if name is None:
+        raise BadRecipe(f'{where}: which rule? Write its name as rule = "NAME", beside its parameters')
     if name not in RULES:
         raise BadRecipe(f"{where}: no rule {name!r}{nearest(str(name), RULES)}; there are: {', '.join(RULES)}")
     found = rule(name)

@@ -138,6 +138,7 @@ def write_facts(folder: Path, parts: Sequence[Part], stop: int) -> str:
 
 
 def _tables(part: Part, name: str) -> Iterator[pa.Table]:
+    yield schema(KINDS[name]).empty_table()  # a shard may have none of a kind
     yield from scan(part.outputs, name)
     if name == "verdicts":
         yield to_table(Verdict, part.verdicts)

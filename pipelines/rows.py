@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from pipelines.records import Problem, problem
+from filters.verifiers.reading import reference_text
+from pipelines.records import Problem, digest, problem
 
 
 class BadRows(ValueError):
@@ -29,6 +30,7 @@ class Rows:
     def __init__(self, paths: Sequence[Path], *, columns: Mapping[str, str]) -> None:
         self.columns = columns
         self._files = [_open(path) for path in paths]
+        _check_columns(self)
         self.digests = _Digests(self)
 
     def __len__(self) -> int:
@@ -50,7 +52,11 @@ class Rows:
         raise IndexError(index)
 
     def field(self, index: int, name: str) -> Any:
-        return self[index].get(self.columns.get(name, name))
+        return self.value(self[index], name)
+
+    def value(self, row: Mapping[str, Any], name: str) -> Any:
+        """A field of a row that is at hand; a column inside of another is named with a dot."""
+        return inside(row, self.columns.get(name, name))
 
     def text(self, index: int, name: str) -> str | None:
         """A field as text; numbers are taken as they are written, an object that is an answer as JSON.
@@ -61,19 +67,30 @@ class Rows:
 
     def as_text(self, row: Mapping[str, Any], index: int, name: str) -> str | None:
         """The same of a row that is at hand."""
-        value = row.get(self.columns.get(name, name))
+        value = self.value(row, name)
         if value is None or isinstance(value, str):
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
         if name == "answer" and isinstance(value, dict):  # what an answer must do: tests, constraints, a schema
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+            return reference_text(value)
         column = self.columns.get(name, name)
         raise BadRows(f"{self.where(index)}: {column!r} should be text, not {type(value).__name__}")
 
     def identity(self, start: int, stop: int) -> str:
-        """The digest of the rows from `start` up to `stop`."""
-        return self.digests.between(start, stop)
+        """The digest of the rows from `start` up to `stop`, and of the names under which their fields are read."""
+        rows = self.digests.between(start, stop)
+        return digest(rows, dict(self.columns)) if self.columns else rows
+
+
+def inside(row: Mapping[str, Any], column: str) -> Any:
+    """What a row has in a column, or inside of it: `reward_model.ground_truth`. None where it is not there."""
+    if column in row:
+        return row[column]
+    value: Any = row
+    for part in column.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
 
 
 class _Digests:
@@ -92,6 +109,17 @@ class _Digests:
 
 
 TEXTS = ("question", "answer", "verifier", "domain", "category", "source", "license")
+FIELDS = {*TEXTS, "id", "responses", "correct", "rewards"}
+
+
+def _check_columns(rows: Rows) -> None:
+    """Raises BadRows for a field that there is not, and for a column that no row has."""
+    if unknown := rows.columns.keys() - FIELDS:
+        raise BadRows(f"columns: no field {min(unknown)!r}; there are: {', '.join(sorted(FIELDS))}")
+    for column in rows.columns.values():
+        if not any(inside(rows[index], column) is not None for index in range(len(rows))):
+            seen = _names(rows[0]) if len(rows) else "no rows"
+            raise BadRows(f"{rows.where(0) if len(rows) else 'columns'}: no column {column!r}; it has {seen}")
 
 
 def _check_texts(rows: Rows, row: Mapping[str, Any], index: int) -> None:

@@ -67,7 +67,9 @@ def _told_before_the_check(item: Item) -> Outcome | None:
         return unsure("no reference answer")
     if problem := verifier(item.kind).problem_with(item.reference):
         return unsure(f"the reference cannot be used: {problem}")
-    return failed("no final answer") if answer_in(item.kind, item.response or "") is None else None
+    if item.response is None:
+        return unsure("no response")
+    return failed("no final answer") if answer_in(item.kind, item.response) is None else None
 
 
 # --- The pool of this process -------------------------------------------------------------------------

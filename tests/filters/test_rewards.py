@@ -59,6 +59,28 @@ def test_verl_gets_numbers():
     assert compute_score("math", RIGHT, "", None) == {"score": 0.0, "acc": 0.0, "decided": 0.0}
 
 
+def test_references_come_as_datasets_hold_them():
+    assert verified(["4", "4", "4", "40 mm"], [4, 4.0, ["4"], ["4 cm", "40 mm"]]) == [1.0] * 4
+    tests = {"constraints": [{"check": "no_commas"}]}
+    assert verified(["None here."], [tests], ["constraints"]) == [1.0]
+    assert compute_score("openai/gsm8k", "#### 42", 42)["score"] == 1.0
+
+
+def test_messages_in_parts_are_read():
+    parts = [{"type": "text", "text": "The answer "}, {"type": "text", "text": "is 4."}]
+    said = [{"role": "assistant", "content": parts}]
+    assert verified([said], ["4"]) == [1.0]
+
+
+def test_rows_without_a_verifier_are_mathematics():
+    assert verified(["4", "(B)"], ["4", "B"], [None, "choice"]) == [1.0, 1.0]
+
+
+def test_a_source_that_nobody_knows_is_no_mathematics():
+    with pytest.raises(ValueError, match="no verifier for the source 'codecontests'"):
+        compute_score("codecontests", "print(3)", "{}")
+
+
 def test_parts_are_rewarded_only_where_asked():
     reference = '{"constraints": [{"check": "no_commas"}, {"check": "lower_case"}]}'
     assert verified(["No commas."], [reference], ["constraints"]) == [0.0]

@@ -103,6 +103,10 @@ WRONG: dict[str, tuple[Callable[[Site], Any], list[str]]] = {
         lambda s: s.value["stages"].append({"use": "draw", "name": "more", "seeds": "seeds.jsonl"}),
         ["'more'", "first stage"],
     ),
+    "a rule without its name": (
+        lambda s: s.stage("verify")["rules"].append({"use": "pass_rate"}),
+        ['rule = "NAME"'],
+    ),
     "no source": (lambda s: s.value["stages"].pop(0), ["'pose'", "draw or bring"]),
     "something after select": (
         lambda s: s.value["stages"].insert(3, {"use": "select", "rules": ["rip"]}),
@@ -168,6 +172,14 @@ WRONG: dict[str, tuple[Callable[[Site], Any], list[str]]] = {
     # seeds
     "missing seeds": (lambda s: s.stage("draw").update(seeds="nowhere.jsonl"), ["no file nowhere.jsonl"]),
     "empty seeds": (lambda s: seed_lines(s), ["0 seeds"]),
+    "a field that there is not": (
+        lambda s: s.stage("draw").update(seeds={"path": "seeds.jsonl", "columns": {"questoin": "q"}}),
+        ["no field 'questoin'", "question"],
+    ),
+    "a column that no row has": (
+        lambda s: s.stage("draw").update(seeds={"path": "seeds.jsonl", "columns": {"question": "qestion"}}),
+        ["no column 'qestion'", "'question'"],
+    ),
     "seeds that are a number": (lambda s: s.stage("draw").update(seeds=[4]), ["seeds", "4"]),
     "more for a draw than there are": (lambda s: s.stage("draw").update(per_problem=13), ["per_problem = 13", "12"]),
     "a domain too small for a draw": (

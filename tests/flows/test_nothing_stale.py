@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Any
 
 import orjson
 import pytest
+import tomli_w
 
 from filters.table import RULES
 from filters.verifiers import VERIFIERS
+from flows import make
+from flows.make import Made
 from pipelines import checks
 from pipelines.views.table import VIEWS
 from tests.server import Behaviour
@@ -150,6 +154,28 @@ def test_appended_seeds_change_no_earlier_draw_and_send_only_new_ones(site: Site
     assert second.requests == len(attempts(second.made)) - len(attempts(first.made))
     fresh = {each.question for each in problems(second.made) if each.kind == "seed"}
     assert fresh > {each.question for each in problems(first.made) if each.kind == "seed"}
+
+
+def brought(site: Site, row: str, **columns: str) -> Made:
+    """What comes of rows that are there already, their fields read under these names."""
+    (site.folder / "rows.jsonl").write_text(row + "\n")
+    rows = {"path": "rows.jsonl", "columns": columns}
+    stages = [{"use": "bring", "rows": rows}, {"use": "sift", "rules": ["answer_matches"]}]
+    recipe = site.folder / "brought.toml"
+    recipe.write_text(tomli_w.dumps({"name": "brought", "about": "rows that were there", "stages": stages}))
+    return asyncio.run(make.make(str(recipe)))
+
+
+def test_a_column_under_another_name_is_read_anew(site: Site):
+    row = '{"question": "1 + 1?", "right": "2", "other": "3", "responses": "So 2."}'
+    assert [each.answer for each in problems(brought(site, row, answer="right"))] == ["2"]
+    assert [each.answer for each in problems(brought(site, row, answer="other"))] == ["3"]
+
+
+def test_a_column_inside_of_another(site: Site):
+    row = '{"question": "1 + 1?", "reward_model": {"ground_truth": "2"}}'
+    [problem] = problems(brought(site, row, answer="reward_model.ground_truth"))
+    assert problem.answer == "2"
 
 
 def test_appended_seeds_alone_change_nothing(site: Site):

@@ -49,8 +49,8 @@ def test_rows_stay_as_they_are_with_the_verdict_beside_them(tmp_path: Path):
     written = [json.loads(line) for line in (tmp_path / "mine.verified.jsonl").read_text().splitlines()]
     verdicts = [row.pop("verdict") for row in written]
     assert written == ROWS
-    assert [each["status"] for each in verdicts] == ["pass", "fail", "unsure", "fail"]
-    assert [each["reason"] for each in verdicts] == [None, "wrong answer", "no reference answer", "no final answer"]
+    assert [each["status"] for each in verdicts] == ["pass", "fail", "unsure", "unsure"]
+    assert [each["reason"] for each in verdicts] == [None, "wrong answer", "no reference answer", "no response"]
     assert [each["answer"] for each in verdicts] == ["4", "0.33", "5", None]
     assert {each["verifier"].partition("@")[0] for each in verdicts} == {"math"}
 
@@ -60,14 +60,15 @@ def test_it_says_what_came_of_it(tmp_path: Path):
     told = " ".join(output.split())
     assert "4 responses of 4 rows, verified as math@" in told
     assert "pass 1" in told
-    assert "unsure 1 no reference answer 1" in told
-    assert "right: 33.3% of the 3 that were decided" in told
-    assert "agrees with the label: 2 of 4 = 50.00%" in told
+    assert "question from problem, answer from answer, response from response, label from right" in told
+    assert "unsure 2 no reference answer 1, no response 1" in told
+    assert "right: 50.0% of the 2 that were decided" in told
+    assert "agrees with the label: 1 of 4, of which 2 undecided = 25.00%" in told
     assert r"row 2: label right, verdict fail (wrong answer); reference \frac13, answer 0.33" in told
 
 
 def test_lists_of_responses_and_of_labels(tmp_path: Path):
-    rows = [{"prompt": "?", "reference": "5", "responses": [r"\boxed{5}", "6", None], "scores": [1, 0, 0.0]}]
+    rows = [{"prompt": "?", "reference": "5", "responses": [r"\boxed{5}", "6", "no"], "scores": [1, -1, 0.0]}]
     status, output = verify(lines(tmp_path / "mine.jsonl", rows), "--label", "scores")
     assert status == 0, output
     assert "3 responses of 1 rows" in output
@@ -98,7 +99,7 @@ def test_parquet_keeps_its_types_and_columns_inside_of_others(tmp_path: Path):
     assert table.schema.names == ["reward_model", "out", "n", "told"]
     assert table.schema.field("n").type == pa.int8()
     assert table.drop_columns(["told"]).to_pylist() == rows
-    assert [[each["status"] for each in told] for told in table["told"].to_pylist()] == [["pass", "fail"], ["fail"]]
+    assert [[each["status"] for each in told] for told in table["told"].to_pylist()] == [["pass", "fail"], ["unsure"]]
 
 
 def test_a_column_may_name_the_verifier(tmp_path: Path):
@@ -120,6 +121,54 @@ def test_the_options_of_a_question_count_by_their_contents_too(tmp_path: Path):
     assert "pass 2" in " ".join(output.split())
 
 
+LAYOUTS: list[tuple[str, dict[str, Any]]] = [
+    ("constraints", {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}], "response": "No commas here."}),
+    (
+        "code",
+        {
+            "prompt": "def add(a, b):\n",
+            "entry_point": "add",
+            "test": "def check(candidate):\n    assert candidate(1, 2) == 3",
+            "completion": "    return a + b",
+        },
+    ),
+    ("code", {"test_list": ["assert add(1, 2) == 3"], "code": "x", "output": "def add(a, b):\n    return a + b"}),
+    ("code", {"inputs": ["1 2"], "outputs": ["3"], "generation": "print(sum(map(int, input().split())))"}),
+    (
+        "code",
+        {
+            "input_output": '{"fn_name": "add", "inputs": [[1, 2]], "outputs": [3]}',
+            "response": "def add(a, b):\n    return a + b",
+        },
+    ),
+    ("choice", {"question": "?", "choices": ["3 cm", "4 cm"], "answer": 1, "response": "The answer is 4 cm."}),
+    ("math", {"question": "?", "answer": ["4 cm", "40 mm"], "response": "#### 40"}),
+    ("math", {"question": "?", "answer": 4, "response": [{"role": "assistant", "content": "So it is 4."}]}),
+]
+
+
+@pytest.mark.parametrize(("kind", "row"), LAYOUTS)
+def test_files_of_well_known_form_need_no_options(tmp_path: Path, kind: str, row: dict[str, Any]):
+    status, output = verify(lines(tmp_path / "mine.jsonl", [row]), "--kind", kind)
+    assert status == 0, output
+    assert "pass 1" in " ".join(output.split()), output
+
+
+def test_what_nobody_could_decide_is_no_success(tmp_path: Path):
+    path = lines(tmp_path / "mine.jsonl", [{"answer": "def check(f): ...", "response": "def f(): pass"}])
+    status, output = verify(path, "--kind", "code")
+    assert status == 1
+    assert "the reference cannot be used: " in output
+
+
+def test_lines_as_others_write_them(tmp_path: Path):
+    path = tmp_path / "mine.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"other": NaN}\n{"answer": "4", "response": "#### 4"}\n')
+    status, output = verify(path)
+    assert status == 0, output
+    assert "pass 1" in " ".join(output.split())
+
+
 def test_worked_solutions_as_references(tmp_path: Path):
     rows = [{"question": "?", "answer": "2 + 2 = <<2+2=4>>4\n#### 4", "response": "so\n#### 4"}]
     status, output = verify(lines(tmp_path / "mine.jsonl", rows))
@@ -136,7 +185,7 @@ def test_compressed_lines(tmp_path: Path):
 
 
 def test_texts_of_models_are_shown_as_they_are(tmp_path: Path):
-    rows = [{"answer": "[bold]5[/]", "response": "\x1b[31m[red]The answer is [bold]6[/]", "label": 1}]
+    rows = [{"answer": "[bold]5[/]", "response": "\x1b[31m[red]The answer is [bold]6[/]", "label": 1}, ROWS[0]]
     status, output = verify(lines(tmp_path / "mine.jsonl", rows), "--label", "label")
     assert status == 0, output
     assert "\x1b" not in output
@@ -155,8 +204,16 @@ BAD: list[tuple[str, Any, list[str], str]] = [
     ("an unknown kind", [ROWS[0]], ["--kind", "maths"], "--kind maths: neither a verifier nor a column"),
     ("an unknown kind in a row", [{**ROWS[0], "k": "x"}], ["--kind", "k"], "row 1: no verifier 'x' in 'k'"),
     ("a number as a response", [{"answer": "1", "response": 1}], [], "'response' should be text or a list of texts"),
-    ("several references", [{"answer": ["1", "2"], "response": "1"}], [], "should be one reference, not a list of 2"),
+    (
+        "several references",
+        [{"answer": [["1"], ["2"]], "response": "1"}],
+        [],
+        "should be a reference, not a list of 2",
+    ),
     ("labels that do not fit", [{"answer": "1", "response": ["1"], "l": [1, 0]}], ["--label", "l"], "with 2 labels"),
+    ("a typo inside", [{"r": {"gold": "1"}, "response": "1"}], ["--answer", "r.glod"], "'r.glod'; there are: gold"),
+    ("its own input as --out", [ROWS[0]], ["--out", "SELF"], "is the file that is read"),
+    ("another format as --out", [ROWS[0]], ["--out", "mine.parquet"], "is written as .jsonl"),
     ("a label that says nothing", [{**ROWS[0], "l": "maybe"}], ["--label", "l"], "should be true or false"),
     ("a taken column", [{**ROWS[0], "verdict": 1}], [], "has a column 'verdict' already; name another with --column"),
 ]
@@ -173,7 +230,7 @@ def test_bad_input_gets_one_line_and_nothing_is_written(
     elif content is not None:
         lines(path, content)
     before = set(tmp_path.iterdir())
-    status, output = verify(path, *arguments)
+    status, output = verify(path, *(str(path) if each == "SELF" else each for each in arguments))
     assert status == 2
     assert output.startswith("thoughtmill: ")
     assert output.count("\n") == 1
