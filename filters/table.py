@@ -4,7 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from filters import answers, cascade, consistency, entropy, form, gold, leak, novelty, pessimism, rip, votes
+from filters import (
+    answers,
+    cascade,
+    consistency,
+    difficulty,
+    entropy,
+    form,
+    gold,
+    leak,
+    novelty,
+    pessimism,
+    rip,
+    selection,
+    selection_groups,
+    selection_s2l,
+    trace,
+    trace_coherence,
+    trace_graph,
+    trace_text,
+    votes,
+)
 from filters.rule import Rule
 
 
@@ -29,6 +49,8 @@ def table(entries: Iterable[tuple[str, Rule]]) -> dict[str, Rule]:
     return rules
 
 
+MATCHES = answers.answer_matches_compares
+
 # Raise a rule's version with any change that may change a ruling: facts name rules as "novelty@1".
 RULES = table(
     [
@@ -52,5 +74,34 @@ RULES = table(
         ("option_consistency", Rule(consistency.option_consistency, 1, "row")),
         ("worst_reward", Rule(rip.worst_reward, 1, "row")),
         ("rip", Rule(rip.rip, 1, "snapshot")),
+        ("switches", Rule(trace.switches, 1, "row")),
+        ("strategy_count", Rule(trace.strategy_count, 1, "row")),
+        ("review_ratio", Rule(trace.review_ratio, 1, "row")),
+        ("boundary", Rule(trace.boundary, 1, "row")),
+        ("no_void_turns", Rule(trace.no_void_turns, 1, "row")),
+        ("coherent", Rule(trace_coherence.coherent, 1, "row")),
+        ("failed_steps", Rule(trace_graph.failed_steps, 1, "row")),
+        ("not_repetitive", Rule(trace_text.not_repetitive, 1, "row")),
+        ("one_language", Rule(trace_text.one_language, 1, "row")),
+        ("no_prompt_words", Rule(trace_text.no_prompt_words, 1, "row")),
+        ("trace_length", Rule(difficulty.trace_length, 1, "row")),
+        ("balanced", Rule(difficulty.balanced, 1, "row", MATCHES)),
+        ("variance_promotion", Rule(difficulty.variance_promotion, 1, "row", MATCHES)),
+        ("weak_strong_gap", Rule(difficulty.weak_strong_gap, 1, "row", MATCHES)),
+        ("teachable", Rule(difficulty.teachable, 1, "row", MATCHES)),
+        ("disagreement", Rule(difficulty.disagreement, 1, "row", difficulty.disagreement_compares)),
+        ("verbosity", Rule(difficulty.verbosity, 1, "row", MATCHES)),
+        ("process_consistent", Rule(selection_groups.process_consistent, 1, "row", MATCHES)),
+        ("shortest_right", Rule(selection_groups.shortest_right, 1, "row", MATCHES)),
+        ("length_weighted", Rule(selection_groups.length_weighted, 1, "row")),
+        ("top_k", Rule(selection.top_k, 1, "snapshot")),
+        ("bottom_k", Rule(selection.bottom_k, 1, "snapshot")),
+        ("quantile_band", Rule(selection.quantile_band, 1, "snapshot")),
+        ("random_k", Rule(selection.random_k, 1, "snapshot")),
+        ("diverse_strategies", Rule(selection.diverse_strategies, 1, "snapshot")),
+        ("variance_sampled", Rule(selection.variance_sampled, 1, "snapshot")),
+        ("cluster_balanced", Rule(selection.cluster_balanced, 1, "snapshot")),
+        ("skill_coverage", Rule(selection.skill_coverage, 1, "snapshot")),
+        ("s2l", Rule(selection_s2l.s2l, 1, "snapshot")),
     ]
 )
