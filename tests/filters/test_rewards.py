@@ -127,6 +127,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
+@pytest.mark.slow
 def test_a_trainer_imports_little_and_its_forks_have_pools_of_their_own():
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", SCRIPT], timeout=60, capture_output=True, text=True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import json
 from typing import NamedTuple
@@ -42,6 +43,13 @@ def outcomes(name: str, pairs: list[tuple[str, str]]) -> list[Outcome]:
     return verify_all([Item(name, reference, response) for reference, response in pairs])
 
 
+@functools.cache
+def told(name: str, which: str) -> list[tuple[tuple[str, str], Outcome]]:
+    """The cases of a table, each with its outcome."""
+    pairs: list[tuple[str, str]] = getattr(TABLES[name], which)
+    return list(zip(pairs, outcomes(name, pairs), strict=True))
+
+
 def references(name: str) -> list[str]:
     return list(dict.fromkeys(reference for reference, _ in TABLES[name].hits))
 
@@ -57,35 +65,28 @@ class TestEveryVerifier:
         assert min(map(len, TABLES[name])) >= 5
 
     def test_hits_pass(self, name: str):
-        told = outcomes(name, TABLES[name].hits)
-        wrong = [(case, each) for case, each in zip(TABLES[name].hits, told, strict=True) if each.status != "pass"]
-        assert wrong == []
+        assert [(case, each) for case, each in told(name, "hits") if each.status != "pass"] == []
 
     def test_near_misses_fail(self, name: str):
-        told = outcomes(name, TABLES[name].misses)
-        wrong = [(case, each) for case, each in zip(TABLES[name].misses, told, strict=True) if each.status != "fail"]
-        assert wrong == []
+        assert [(case, each) for case, each in told(name, "misses") if each.status != "fail"] == []
 
     def test_cheats_never_pass(self, name: str, monkeypatch: pytest.MonkeyPatch):
         """In less time than they have, since some are made to use up all of it."""
         patient = VERIFIERS[name]
         monkeypatch.setitem(VERIFIERS, name, dataclasses.replace(patient, seconds=min(2.0, patient.seconds)))
-        told = outcomes(name, TABLES[name].cheats)
-        passed = [case for case, each in zip(TABLES[name].cheats, told, strict=True) if each.status == "pass"]
-        assert passed == []
+        assert [case for case, each in told(name, "cheats") if each.status == "pass"] == []
 
     def test_blanks_never_pass(self, name: str):
         blanks = [*BLANK, *EMPTY] if VERIFIERS[name].compares else BLANK
         pairs = [(reference, blank) for reference in references(name)[:10] for blank in blanks]
-        told = outcomes(name, pairs)
-        assert [pair for pair, each in zip(pairs, told, strict=True) if each.status == "pass"] == []
+        assert [pair for pair, each in zip(pairs, outcomes(name, pairs), strict=True) if each.status == "pass"] == []
 
     def test_references_can_be_used_and_what_they_tell_passes(self, name: str):
         kind = VERIFIERS[name]
         for reference in references(name):
             assert kind.problem_with(reference) is None
-        told = [(reference, kind.gold(reference)) for reference in references(name)]
-        golden = [(reference, answer) for reference, answer in told if answer is not None]
+        golden = [(reference, kind.gold(reference)) for reference in references(name)]
+        golden = [(reference, answer) for reference, answer in golden if answer is not None]
         assert {checked(kind, *pair).status for pair in golden} <= {"pass"}
 
     def test_its_example_passes(self, name: str):
@@ -100,8 +101,7 @@ class TestEveryVerifier:
         assert VERIFIERS[name].seconds > 0
 
     def test_every_outcome_can_be_kept_and_says_why(self, name: str):
-        told = outcomes(name, [*TABLES[name].hits, *TABLES[name].misses])
-        for each in told:
+        for _, each in [*told(name, "hits"), *told(name, "misses")]:
             assert Outcome(*json.loads(json.dumps(each))) == each
             assert len(json.dumps(each.evidence)) <= 16_384
             assert (each.reason is None) == (each.status == "pass")

@@ -273,6 +273,7 @@ def test_every_domain_and_family_is_posed() -> None:
     assert len({family.domain for family in FAMILIES}) == 3
 
 
+@pytest.mark.slow
 def test_a_vote_of_eight_makes_right_answers_of_mostly_right_ones() -> None:
     asked = 2000
     formed = candidates(asked)
