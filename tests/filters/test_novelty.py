@@ -89,6 +89,32 @@ def test_judging_remembers_nothing() -> None:
     assert memory.judge(Case(task(EARLIER))).score == 0
 
 
+def test_beyond_a_number_of_questions_candidates_are_compared_and_the_context_says_so() -> None:
+    memory = novelty(exact_up_to=1)
+    memory.remember("Something else entirely, about trains.")
+    memory.remember(EARLIER)
+    ruling = memory.judge(Case(task(EARLIER.replace("12", "13"))))
+    assert (ruling.status, ruling.score, ruling.evidence) == ("fail", 18 / 19, {"nearest": EARLIER})
+    assert ruling.context == {"pool": 2, "compared_exactly": 1}
+    low = memory.judge(Case(task("Something entirely new.")))
+    assert (low.status, low.evidence) == ("pass", {"nearest": "Something else entirely, about trains."})
+
+
+@needs_data
+def test_beyond_it_nearly_all_rulings_are_those_of_the_whole_pool() -> None:
+    questions = [row["question"] for row in rows("gsm8k/train.jsonl")[:1500]]
+    edited = [
+        " ".join([*words[: len(words) // 3], "just", *words[len(words) // 3 :]])
+        for words in map(str.split, questions)
+    ]
+    whole, beyond = novelty(), novelty(exact_up_to=200)
+    for question in questions:
+        whole.remember(question)
+        beyond.remember(question)
+    same = [whole.judge(Case(task(text))).status == beyond.judge(Case(task(text))).status for text in edited[::5]]
+    assert sum(same) >= 0.99 * len(same)
+
+
 @pytest.mark.parametrize("at_most", [-0.1, 1.5])
 def test_a_similarity_lies_between_0_and_1(at_most: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
@@ -171,6 +197,19 @@ def test_real_questions_agree_with_a_plain_search() -> None:
     for question in asked:
         expected = max(rouge_l(words(each), words(question)) for each in questions)
         assert index.nearest(question).score == expected
+
+
+@given(st.lists(st.integers(0, 2**70), max_size=40))
+def test_counting_in_all_bits_at_once(rows: list[int]) -> None:
+    planes = similarity._add_up(rows)
+    for bit in range(72):
+        count = sum(row >> bit & 1 for row in rows)
+        assert sum((plane >> bit & 1) << i for i, plane in enumerate(planes)) == count
+
+
+@given(st.integers(0, 2**200))
+def test_the_places_of_bits(chosen: int) -> None:
+    assert list(similarity._places(chosen)) == [i for i in range(201) if chosen >> i & 1]
 
 
 @needs_data

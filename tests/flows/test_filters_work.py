@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks.filters import ARMS, Measured, measure
 
+pytestmark = pytest.mark.slow
+
 
 def arm(recipe: str, *changes: str) -> int:
     """The place in ARMS of a recipe with these changes."""

@@ -1,0 +1,240 @@
+"""Near-duplicates by MinHash: the rule, the same over a stream, and the index that stays on disk."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from filters import near_duplicates as near
+from filters import signature_files
+from filters.near_duplicates import Duplicate, Index, Scheme, near_duplicates, not_near_duplicate, open_index
+from filters.rule import Case, Ruling
+from tests.filters.cases import task
+
+EARLIER = (
+    "A baker sells 12 loaves of bread on Monday and 15 on Tuesday, and each loaf costs 3 dollars. "
+    "How many dollars does he earn on both days, if he pays 2 dollars for the flour of every loaf?"
+)
+
+vocabulary = ["the", "a", "of", "how", "many", "apples", "bread", "1", "2"]
+sentences = st.lists(st.sampled_from(vocabulary), max_size=9).map(" ".join)
+streams = st.lists(sentences | st.text(max_size=12), max_size=40)
+
+
+def templated(count: int, seed: int = 1) -> list[str]:
+    """Texts of which many are alike: some sentences out of few, with numbers."""
+    chance = random.Random(seed)
+    parts = [
+        f"Person {i} buys some of the {i} apples that shop number {i * 7} sells on day {i % 5}." for i in range(12)
+    ]
+    return [
+        " ".join([*chance.choices(parts, k=3), f"How many are left of {chance.randrange(5)}?"]) for _ in range(count)
+    ]
+
+
+def in_turn(texts: Sequence[str], **parameters: Any) -> list[Ruling]:
+    """What the rule says of each, when those that pass stay."""
+    memory, said = not_near_duplicate(**parameters), []
+    for text in texts:
+        said.append(memory.judge(Case(task(text))))
+        if said[-1].status == "pass":
+            memory.remember(text)
+    return said
+
+
+# --- The rule -------------------------------------------------------------------------------------------------
+
+
+def test_a_changed_number_is_a_near_duplicate():
+    memory = not_near_duplicate()
+    memory.remember("Something else entirely, about trains and how late they are.")
+    memory.remember(EARLIER)
+    ruling = memory.judge(Case(task(EARLIER.replace("12", "13"))))
+    assert ruling.status == "fail"
+    assert ruling.score == 34 / 40  # of 37 three-word groups in each text, 3 differ
+    assert ruling.context == {"pool": 2}
+    assert ruling.evidence["nearest"] == EARLIER
+    assert ruling.evidence["row"] == 1
+    assert abs(ruling.evidence["estimated"] - ruling.score) < 0.15
+
+
+def test_sentences_may_stand_elsewhere():
+    first, second = EARLIER.split(". ")
+    memory = not_near_duplicate()
+    memory.remember(EARLIER)
+    assert memory.judge(Case(task(f"{second} {first}."))).status == "fail"
+
+
+@pytest.mark.parametrize("other", ["", "?", "How many dollars does he earn?", EARLIER[:60], "A baker sells nothing."])
+def test_what_shares_little_passes(other: str):
+    memory = not_near_duplicate()
+    memory.remember(EARLIER)
+    assert memory.judge(Case(task(other))).status == "pass"
+
+
+def test_texts_without_words_are_not_alike():
+    memory = not_near_duplicate()
+    memory.remember("$+$")
+    assert memory.judge(Case(task("$+$"))) == Ruling("pass", score=0.0, context={"pool": 1})
+
+
+def test_the_threshold_itself_is_different_enough():
+    memory = not_near_duplicate(at_most=0.5, ngram=1)
+    memory.remember("a b c d")
+    assert memory.judge(Case(task("a b c d e f g h"))).score == 0.5
+    assert memory.judge(Case(task("a b c d e f g h"))).status == "pass"
+    assert memory.judge(Case(task("a b c d e f g"))).status == "fail"
+
+
+@pytest.mark.parametrize("wrong", [{"at_most": 0}, {"at_most": 1.0}, {"ngram": 0}, {"permutations": 4}])
+def test_parameters_that_cannot_be(wrong: dict[str, Any]):
+    with pytest.raises(ValueError, match="not_near_duplicate"):
+        not_near_duplicate(**wrong)
+
+
+def test_without_numpy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(near, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"thoughtmill\[similarity\]"):
+        not_near_duplicate()
+
+
+def test_of_alike_texts_the_earliest_is_named():
+    memory = not_near_duplicate()
+    memory.remember(EARLIER)
+    memory.remember(EARLIER)
+    assert memory.judge(Case(task(EARLIER))).evidence["row"] == 0
+
+
+# --- A stream -------------------------------------------------------------------------------------------------
+
+
+def as_duplicates(rulings: Sequence[Ruling]) -> list[tuple[int, int, float | None]]:
+    stayed = [place for place, ruling in enumerate(rulings) if ruling.status == "pass"]
+    failed = [(place, ruling) for place, ruling in enumerate(rulings) if ruling.status == "fail"]
+    return [(place, stayed[ruling.evidence["row"]], ruling.score) for place, ruling in failed]
+
+
+def found_in(texts: Sequence[str], **parameters: Any) -> list[tuple[int, int, float]]:
+    return [(each.place, each.earlier, each.exact) for each in near_duplicates(texts, processes=1, **parameters)]
+
+
+@given(streams)
+@settings(deadline=None, max_examples=40)
+def test_a_stream_is_judged_as_the_rule_judges_in_turn(texts: list[str]):
+    assert found_in(texts, ngram=2) == as_duplicates(in_turn(texts, ngram=2))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 64])
+@pytest.mark.parametrize("chunk", [1, 7, 512])
+def test_so_it_is_however_it_is_cut_and_however_crowded_a_band_is(
+    monkeypatch: pytest.MonkeyPatch, chunk: int, depth: int
+):
+    monkeypatch.setattr(near, "FIRST_SIZE", 8)
+    monkeypatch.setattr(near, "DEPTH", depth)
+    texts = templated(300)
+    expected = as_duplicates(in_turn(texts, at_most=0.7))
+    monkeypatch.setattr(near, "SIGNED", 5 * chunk)
+    monkeypatch.setattr(near, "CHUNK", chunk)
+    assert found_in(texts, at_most=0.7) == expected
+    assert 20 < len(expected) < 280
+
+
+def test_processes_change_nothing():
+    texts = templated(1_200)
+    assert list(near_duplicates(texts, processes=2)) == list(near_duplicates(texts, processes=1))
+
+
+def test_copies_cost_no_memory_and_name_the_first():
+    found = list(near_duplicates([EARLIER] * 1_000, processes=1))
+    assert found == [Duplicate(place, 0, 1.0, 1.0) for place in range(1, 1_000)]
+
+
+def test_nearly_all_edited_copies_are_found_and_nothing_else():
+    """Texts of 60 random words; a copy has one word changed, so shares 55 of 61 three-word groups."""
+    chance = random.Random(5)
+    originals = [[f"w{chance.randrange(5_000)}" for _ in range(60)] for _ in range(500)]
+    copies = [[*words[:30], "changed", *words[31:]] for words in originals]
+    found = near_duplicates([" ".join(words) for words in originals + copies], processes=1)
+    pairs = [(each.place, each.earlier) for each in found]
+    assert pairs == [(500 + i, i) for i in range(500)]
+
+
+# --- On disk --------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(streams, max_size=4), streams)
+@settings(deadline=None, max_examples=15)
+def test_an_index_that_grew_in_parts_is_that_of_all_at_once(parts: list[list[str]], asked: list[str]):
+    import tempfile
+
+    at_once = Index(Scheme(ngram=2), 0.6)
+    with tempfile.TemporaryDirectory() as folder:
+        for part in parts:
+            growing = open_index(folder, scheme=Scheme(ngram=2))
+            for text in part:
+                at_once.add(text, name=text.encode("utf-8", "replace").decode())
+                growing.add(text, name=text.encode("utf-8", "replace").decode())
+            assert [growing.query(text) for text in asked] == [at_once.query(text) for text in asked]
+            growing.save(folder)
+            assert [growing.query(text) for text in asked] == [at_once.query(text) for text in asked]
+        loaded = open_index(folder, scheme=Scheme(ngram=2))
+        assert len(loaded) == len(at_once)
+        assert [loaded.query(text) for text in asked] == [at_once.query(text) for text in asked]
+
+
+def saved(folder: Path) -> list[Path]:
+    """The files of an index that was added to twice."""
+    for number in range(2):
+        index = open_index(folder)
+        for text in templated(20, seed=number):
+            index.add(text, f"row {number}")
+        index.save(folder)
+    return sorted(folder.iterdir())
+
+
+def test_files_are_named_by_their_content_and_only_added(tmp_path: Path):
+    first, second = saved(tmp_path / "a")
+    assert [path.name for path in saved(tmp_path / "b")] == [first.name, second.name]
+    assert first.name.startswith("000000000000-")
+    assert second.name.startswith("000000000020-")
+    assert open_index(tmp_path / "a").save(tmp_path / "a") is None
+
+
+def test_names_come_back(tmp_path: Path):
+    saved(tmp_path)
+    found = open_index(tmp_path).query(templated(20, seed=1)[3])
+    assert found is not None
+    assert (found.number, found.name, found.exact) == (23, "row 1", 1.0)
+
+
+def test_a_missing_file_is_noticed(tmp_path: Path):
+    saved(tmp_path)[0].unlink()
+    with pytest.raises(ValueError, match="no file goes on from row 0"):
+        open_index(tmp_path)
+
+
+def test_a_damaged_file_is_noticed(tmp_path: Path):
+    path = saved(tmp_path)[1]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="is damaged"):
+        open_index(tmp_path)
+
+
+@pytest.mark.parametrize("scheme", [Scheme(ngram=2), Scheme(permutations=64)])
+def test_another_scheme_is_refused(tmp_path: Path, scheme: Scheme):
+    saved(tmp_path)
+    with pytest.raises(ValueError, match="but asked for as"):
+        open_index(tmp_path, scheme=scheme)
+
+
+def test_what_was_interrupted_leaves_nothing_that_counts(tmp_path: Path):
+    files = saved(tmp_path)
+    (tmp_path / "000000000040-x.7.part").write_bytes(b"half")
+    assert len(open_index(tmp_path)) == 40
+    assert len(signature_files.read(files[0])) == 20
