@@ -32,6 +32,7 @@ from typing import Any
 from filters.verifiers.assignment_solver import search
 from filters.verifiers.math import last_box
 from filters.verifiers.outcome import Outcome, broken, failed, passed, unsure
+from filters.verifiers.places import fenced, last_block, tagged
 
 SECONDS = 30.0
 MAX_ANSWER = 20_000  # characters
@@ -56,7 +57,6 @@ class Unusable(ValueError):
 
 # --- Where is the assignment? -------------------------------------------------------------------------
 
-_FENCE = re.compile(r"```\w*\n(.*?)```", re.DOTALL)
 _ANNOUNCED = re.compile(r"\b(?:answer|solution|assignment)\b\W{0,4}(?:is|:)[*: \t]{0,9}", re.IGNORECASE)
 _PAIR = re.compile(r"[\"']?([A-Za-z_]\w*)[\"']?\s*(?:=|:)\s*(\S.*)")
 _INFEASIBLE = re.compile(
@@ -74,29 +74,15 @@ def final_answer(text: str) -> str | None:
     last "answer:" or "solution is" up to an empty line, the last block of lines. There, it is a JSON object, or else
     pairs between commas, semicolons, "and" and ends of lines. Never raises; linear.
     """
-    for find in (_tagged, _fenced, last_box, _announced, _last_block):
+    for find in (tagged, fenced, last_box, _announced, last_block):
         if (found := find(text)) is not None:
             return _canonical(found.strip()) if len(found) <= MAX_ANSWER else None
     return None
 
 
-def _tagged(text: str) -> str | None:
-    _, tag, rest = text.rpartition("<answer>")
-    return rest.partition("</answer>")[0] if tag else None
-
-
-def _fenced(text: str) -> str | None:
-    blocks = _FENCE.findall(text)
-    return blocks[-1] if blocks else None
-
-
 def _announced(text: str) -> str | None:
     start = max((found.end() for found in _ANNOUNCED.finditer(text)), default=None)
     return None if start is None else text[start : start + MAX_ANSWER].strip().partition("\n\n")[0]
-
-
-def _last_block(text: str) -> str | None:
-    return text.rstrip()[text.rstrip().rfind("\n\n") + 1 :]
 
 
 def _canonical(block: str) -> str | None:

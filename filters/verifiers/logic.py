@@ -35,6 +35,7 @@ from typing import Any
 
 from filters.verifiers.math import last_box
 from filters.verifiers.outcome import Outcome, failed, passed, unsure
+from filters.verifiers.places import fenced, tagged
 
 SECONDS = 30.0
 MAX_ANSWER = 20_000  # characters
@@ -59,7 +60,6 @@ class Unreadable(ValueError):
 
 # --- Where are the steps? -----------------------------------------------------------------------------
 
-_FENCE = re.compile(r"```\w*\n(.*?)```", re.DOTALL)
 _ANNOUNCED = re.compile(r"\b(?:answer|conclusion)\b\W{0,4}(?:is|:)[*: \t]{0,9}", re.IGNORECASE)
 _NUMBERED = re.compile(r"[-*•]\s+|\(?\d{1,3}[.):](?!\d)\s*|\**step \d{1,3}\**\s*[.:)]?\s*\**", re.IGNORECASE)
 _THEREFORE = re.compile(r"(?:therefore|thus|hence|so|conclusion|finally)\b\**[,:]?\s*|∴\s*", re.IGNORECASE)
@@ -84,7 +84,7 @@ def final_answer(text: str) -> str | None:
     that are numbered or bulleted, the rest of the line after "conclusion:" or "the answer is", the last line. A JSON
     list of strings is its members. LaTeX's commands for connectives are read. Never raises; linear.
     """
-    for find in (_tagged, _fenced, last_box, _numbered, _announced, _last_line):
+    for find in (tagged, fenced, last_box, _numbered, _announced, _last_line):
         if (found := find(text)) is not None:
             if len(found) > 2 * MAX_ANSWER:
                 return None
@@ -92,16 +92,6 @@ def final_answer(text: str) -> str | None:
             answer = "\n".join(steps)
             return answer if steps and len(answer) <= MAX_ANSWER else None
     return None
-
-
-def _tagged(text: str) -> str | None:
-    _, tag, rest = text.rpartition("<answer>")
-    return rest.partition("</answer>")[0] if tag else None
-
-
-def _fenced(text: str) -> str | None:
-    blocks = _FENCE.findall(text)
-    return blocks[-1] if blocks else None
 
 
 def _numbered(text: str) -> str | None:

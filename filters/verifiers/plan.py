@@ -33,6 +33,7 @@ from typing import Any
 
 from filters.verifiers.math import last_box
 from filters.verifiers.outcome import Outcome, failed, passed, unsure
+from filters.verifiers.places import fenced, last_block, tagged
 
 SECONDS = 30.0
 MAX_ANSWER = 50_000  # characters
@@ -57,7 +58,6 @@ class Unusable(ValueError):
 
 # --- Where is the plan? -------------------------------------------------------------------------------
 
-_FENCE = re.compile(r"```\w*\n(.*?)```", re.DOTALL)
 _ANNOUNCED = re.compile(r"\b(?:answer|plan|solution)\b\W{0,4}(?:is|:)[*: \t]{0,9}", re.IGNORECASE)
 _NUMBER = re.compile(r"^(?:[-*•]\s+|\(?\d{1,4}[.):]\s*|\**(?:step|action) \d{1,4}\**\s*[.:)]?\s*\**)", re.IGNORECASE)
 _NONE = re.compile(
@@ -76,21 +76,11 @@ def final_answer(text: str) -> str | None:
     are numbered, what follows the last "plan:" or "the answer is" up to an empty line, the last block of lines.
     Never raises; linear.
     """
-    for find in (_tagged, _fenced, last_box, _numbered, _announced, _last_block):
+    for find in (tagged, fenced, last_box, _numbered, _announced, last_block):
         if (found := find(text)) is not None:
             answer = _bare(found) if len(found) <= MAX_ANSWER else ""
             return answer or None
     return None
-
-
-def _tagged(text: str) -> str | None:
-    _, tag, rest = text.rpartition("<answer>")
-    return rest.partition("</answer>")[0] if tag else None
-
-
-def _fenced(text: str) -> str | None:
-    blocks = _FENCE.findall(text)
-    return blocks[-1] if blocks else None
 
 
 def _numbered(text: str) -> str | None:
@@ -100,10 +90,6 @@ def _numbered(text: str) -> str | None:
 def _announced(text: str) -> str | None:
     start = max((found.end() for found in _ANNOUNCED.finditer(text)), default=None)
     return None if start is None else text[start : start + MAX_ANSWER].strip().partition("\n\n")[0]
-
-
-def _last_block(text: str) -> str | None:
-    return text.rstrip()[text.rstrip().rfind("\n\n") + 1 :]
 
 
 def _bare(block: str) -> str:

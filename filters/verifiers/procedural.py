@@ -26,6 +26,7 @@ from typing import Any, cast
 
 from filters.verifiers.math import last_box
 from filters.verifiers.outcome import Outcome, failed, passed, unsure
+from filters.verifiers.places import tagged
 
 SECONDS = 20.0  # some simplify integrals; the first import takes seconds of its own
 MAX_ANSWER = 20_000  # characters; the largest grids have a few thousand
@@ -124,18 +125,13 @@ def final_answer(text: str) -> str | None:
     `\boxed{...}`, else after the last "answer is" or "answer:" (the rest of that line, or else the lines up to the
     next empty one), else the last block of lines. Without a code fence around it. Never raises; linear.
     """
-    for find in (_tagged, last_box, _announced, _last_block):
+    for find in (tagged, last_box, _announced, _last_block):
         if (found := find(text)) is not None:
             found = found.strip()
             fenced = _FENCE.match(found)
             found = fenced[1].strip("\n") if fenced else found
             return found if found.strip() and len(found) <= MAX_ANSWER else None
     return None
-
-
-def _tagged(text: str) -> str | None:
-    _, tag, rest = text.rpartition("<answer>")
-    return rest.partition("</answer>")[0] if tag else None
 
 
 def _announced(text: str) -> str | None:
