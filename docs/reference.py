@@ -35,6 +35,33 @@ FORMS = {
 }
 
 
+EXAMPLE = """\
+Here a judge looks again at what the rule failed, at a tenth of what it passed, and at planted controls:
+
+```toml
+[models.judge]
+use = "openai:Qwen/Qwen3-8B@http://localhost:8000/v1"
+
+[[stages]]
+name = "check"
+use = "sift"
+rules = ["gold", "answer_matches"]
+
+[[stages]]
+use = "appeal"
+at_least = 0.5
+votes = 3
+audit = 0.1
+controls = 0.1
+
+[[stages]]
+name = "decide"
+use = "sift"
+rules = ["label"]
+```
+"""
+
+
 def render() -> str:
     """The text of docs/reference.md."""
     sections = [_recipes(), _stages(), _rules(), _verifiers(), _models(), _views(), _prompts()]
@@ -60,7 +87,7 @@ def _stages() -> str:
         [f"`{name}`", str(stage.version), _summary(stage.run), _parameters(_stage_parameters(stage))]
         for name, stage in STAGES.items()
     ]
-    about = "A `[[stages]]` table names one with `use`, may give it a `name`, and holds its parameters.\n"
+    about = "A `[[stages]]` table names one with `use`, may give it a `name`, and holds its parameters.\n\n" + EXAMPLE
     return _section("Stages", about, ["stage", "version", "what it does", "parameters"], rows)
 
 

@@ -478,7 +478,7 @@ def test_check_tells_every_stage_and_runs_nothing(data: Path):
         "check", "cot-self-instruct", "--model", "teacher=openai:Qwen/Qwen3-8B@http://localhost:1/v1"
     )
     assert result.exit_code == 0
-    for told in ["draw", "pose/plan-solve@", "novelty(at_most=0.7)", "Qwen/Qwen3-8B at http://localhost:1/v1"]:
+    for told in ["draw", "pose/plan-solve@", "novelty(at_most=0.7, ", "Qwen/Qwen3-8B at http://localhost:1/v1"]:
         assert told in result.stdout
     assert kept(data) == {}
 
