@@ -34,20 +34,60 @@ Comparison = Callable[[str, str], bool | None]
 
 # --- What was picked? ---------------------------------------------------------------------------------
 
-_PICKED = re.compile(
-    r"\b(?:answer|choice|option|choose|select|pick)s?\b(?:\*\*)?\s{0,2}(?:(?:is|are)\b)?\s?:?"
-    r"\s{0,3}(?:\*\*)?\s?"
-    r"(?:(?:option|choice)\s)?(?=\S)|答案(?:是|为|為)?(?:：|:)?\s{0,3}",  # noqa: RUF001
+_LABEL = r"(?:option\s|choice\s)?[(\[*$\"']{0,4}[A-Z](?![\w'])"
+_ANNOUNCED = re.compile(
+    r"\b(?:answers?|(?:correct|right|best|final|my)\s(?:option|choice|one))(?:\*\*)?"
+    rf"(?:\s?(?:is|are|would be|must be|should be)\b\s?:?|\s?[:=–-]|\s{{0,3}}(?=(?-i:(?!I\s[a-z]){_LABEL})))"  # noqa: RUF001
+    r"[\s*]{0,4}(?:(?:option|choice)\s)?(?=\S)"
+    rf"|(?<!not\s)(?<!n't\s)\b(?:choose|select|pick|go with)\s(?=(?-i:{_LABEL}))(?:(?:option|choice)\s)?"
+    r"|\b(?:respuesta|resposta|risposta|réponse|antwort|ответ)(?:\s\w{1,12})?\s?(?:es|é|è|est|ist|:|—)\s?:?[\s*]{0,4}(?=\S)"
+    r"|答案(?:是|为|為)?(?:：|:)?\s{0,3}",  # noqa: RUF001
     re.IGNORECASE,
 )
+_NO_ANNOUNCEMENT = re.compile(r"\W{0,3}(?:in)?correct\b|\W{0,3}wrong\b", re.IGNORECASE)
+_NEGATED = re.compile(rf"\bnot\s(?:{_LABEL})", re.DOTALL)
+_SAID_CORRECT = re.compile(
+    r"(?<![\w'])\(?([A-Z]\)?(?:\s\([^()\n]{1,60}\))?)(?:\*\*)?\s(?:is|must be)\s(?:the\s)?(?:only\s)?"
+    r"(?:(?:correct|right|best)(?:\s(?:answer|option|choice|one))?|answer)(?=[\s)*]{0,3}(?:$|[.;!]|,?\s?(?:because|since)\b))",
+    re.MULTILINE,
+)
+_NOT_OF_ITS_OWN = re.compile(
+    r"\b(?:nor|neither|and|or|if|not|whether|that|why)\s(?:option\s|choice\s)?\W*$", re.IGNORECASE
+)
+_EXPLAINS = re.compile(
+    r"[.!*)]\s{1,3}(?:(?:the|all|both|none of the)\s)?(?:other\s|remaining\s)?"
+    r"(?:options?|choices?|answers?|others|I hope|I think|this is|that is|if you|let me|here)\b.*",
+    re.IGNORECASE,
+)
+_OPTION = re.compile(r"\b(?:option|choice)\s\(?([A-Z])(?=\)|[.:*]|\s*$)", re.IGNORECASE | re.MULTILINE)
 _COMMAND = re.compile(r"\\(?:boxed|[A-Za-z]+)")
 _ALONE = re.compile(r"[^A-Za-z0-9]*([A-Za-z])[^A-Za-z0-9]*")
 _NAMED = re.compile(r"(?<![A-Za-z'\\])([A-Z])(?![A-Za-z'])")
 _MARKED = re.compile(r"\(([A-Z])\)|(?<![A-Za-z\\])([A-Z])[.):](?=[\s*$}]|$)")
 _BEGINS = re.compile(
-    r"[\s*(\[{$\"'`]*(?:option |choice )?\(?([A-Za-z0-9]{1,4})"
-    r"(?:\)|\.(?!\d)|:|\*\*|\s*$|(?=\s+(?:because|since|as)\b))",
+    r"[\s*(\[{$\"'`]*(?:option |choice )?\(?([A-Za-z0-9]{1,4})[}\]$]{0,2}"
+    r"(?:\)|\.(?!\d)|:|\*\*|\s*$|(?=\s+\()|(?=,\s)|(?=\s+(?:because|since|as)\b))",
     re.IGNORECASE,
+)
+_WRONG = re.compile(r"[A-Z]\W{1,6}(?:is\s)?(?:wrong|incorrect|false|not)\b", re.IGNORECASE)
+_LINE_LABEL = re.compile(r"^[\s*-]{0,4}(?:option\s|choice\s)?\(?[A-Z][.):]", re.IGNORECASE | re.MULTILINE)
+_EXPLICIT = re.compile(
+    r"[\s*(\[{$\"'`]*(?:(?:option|choice)\s)?\(?([A-Z])[}*\]$]*"
+    r"(?:[.):](?=[\s.,:*}$\\A-Z({)]|$)|(?=\s\()|(?=,?\s(?:because|since|as|which|due)\b))[\s*})\]$.:]*",
+)
+_NEXT_LABEL = re.compile(
+    r"\W*(?:\([A-Z]\)|[A-Z][.):](?=\s|$))|[\s*}$)]*(?:[,/&+;|-]|and\b|or\b)[\s*({$]*(?:option\s|choice\s)?\(?[A-Z](?![\w'])"
+)
+_TAKES_BACK = re.compile(
+    r"\b(?:wait|no,|actually|rather(?!\sthan)|instead(?!\sof)|maybe|perhaps|possibly|alternatively|correction|I mean"
+    r"|but|however)",
+    re.IGNORECASE,
+)
+_OF_SEVERAL = re.compile(
+    r"\W*(?:both|neither|either)\s\W?[A-Z]\W{1,3}(?:and|or|nor)\s\W?[A-Z](?![\w'])", re.IGNORECASE
+)
+_OTHER_LABEL = re.compile(
+    r"\([A-Z]\)|(?<![\w'])(?<!\bof\s)(?<!\bto\s)[A-Z][.):](?=[\s*]|$)|\b(?:or|also)\s[\s*({\"]{0,3}(?:option\s|choice\s)?[A-Z](?![\w'])"
 )
 _ARTICLE = re.compile(r"(?<![A-Za-z])[AI](?= (?!or |and )[a-z])")
 
@@ -55,10 +95,13 @@ _ARTICLE = re.compile(r"(?<![A-Za-z])[AI](?= (?!or |and )[a-z])")
 def final_answer(text: str) -> str | None:
     r"""What a response picks: a capital letter where only that is said, else the words in which it is said, or None.
 
-    Looked for in an <answer> element, the last `\boxed{...}`, after the last "answer is", "answer:" or "option:",
-    or in the last line, if that is bold or begins with a label ("(B)", "B.", "B) Paris"). Never raises; linear.
+    Looked for in an <answer> element, the last `\boxed{...}`, after the last "answer is", "answer:" or "I choose",
+    or before the last "is correct"; in the last line, if that is bold or begins with a label ("(B)", "B.",
+    "B) Paris"); in the only "option B"; in such a first line; in a response of a few words. What explains the other
+    options does not count. Never raises; linear.
     """
-    found = extraction.first_found(text, (_tagged, last_box, extraction.keyed, _announced, _last_line))
+    finds = (_tagged, last_box, extraction.keyed, _announced, _last_line, _only_option, _first_line, _few_words)
+    found = extraction.first_found(text, finds)
     if found is None or len(found) > MAX_ANSWER or not any(map(str.isalnum, found)):
         return None
     alone = _ALONE.fullmatch(_COMMAND.sub("", found))
@@ -70,8 +113,20 @@ def _tagged(text: str) -> str | None:
 
 
 def _announced(text: str) -> str | None:
-    picked = [found.end() for found in _PICKED.finditer(text)]
-    return text[picked[-1] : picked[-1] + MAX_ANSWER].partition("\n")[0] if picked else None
+    """What the last announcement says; "" if that is what the answer is not."""
+    starts = [found.end() for found in _ANNOUNCED.finditer(text) if not _NO_ANNOUNCEMENT.match(text, found.end())]
+    called = [found for found in _SAID_CORRECT.finditer(text) if not _shared(text, found.start())]
+    if called and (not starts or _TAKES_BACK.search(text[starts[-1] : called[-1].start()])):
+        return called[-1][1]
+    if not starts:
+        return None
+    line = text[starts[-1] : starts[-1] + MAX_ANSWER].partition("\n")[0]
+    return "" if _NEGATED.match(line) else _EXPLAINS.sub("", line)
+
+
+def _shared(text: str, start: int) -> bool:
+    """Whether words before a label take it back, or share it with another: "neither B nor C is correct"."""
+    return _NOT_OF_ITS_OWN.search(text[max(0, start - 20) : start]) is not None
 
 
 def _last_line(text: str) -> str | None:
@@ -79,6 +134,29 @@ def _last_line(text: str) -> str | None:
     bold = re.fullmatch(r"\s*\*\*([^*]+)\*\*\W*", line)
     begins = _ALONE.fullmatch(line) or _MARKED.match(line.lstrip("* "))
     return bold[1] if bold else line if begins and len(set(_labels_marked(line))) == 1 else None
+
+
+def _only_option(text: str) -> str | None:
+    """What follows "option" in "option B: Paris", if no other option is named so, and it is not called wrong."""
+    found = list(_OPTION.finditer(text))
+    if len({each[1].upper() for each in found}) != 1:
+        return None
+    line = text[found[-1].start(1) : found[-1].start(1) + MAX_ANSWER].partition("\n")[0]
+    return None if _WRONG.match(line) else line
+
+
+def _first_line(text: str) -> str | None:
+    """A first line that states a label, if no other line begins with another one."""
+    line, _, rest = text.lstrip()[: 4 * MAX_ANSWER].partition("\n")
+    found = _last_line(line) if _MARKED.match(line.lstrip("* ")) or _ALONE.fullmatch(line) else None
+    return None if found is None or _LINE_LABEL.search(rest) else found
+
+
+def _few_words(text: str) -> str | None:
+    """All of a response of up to five words that names no letter."""
+    said = text.strip() if len(text) <= MAX_ANSWER else ""
+    short = "\n" not in said and len(said.split()) <= 5 and not said.endswith(("?", ":"))
+    return said if said and short and not _NAMED.search(said) else None
 
 
 def _labels_marked(text: str) -> list[str]:
@@ -92,16 +170,31 @@ def letter(text: str) -> str | None:
 
 
 def _letters(text: str) -> set[str]:
-    """The letters that a short text names as options."""
+    """The letters that a short text names as options: the label with which it begins, if there is one."""
     if len(text) > MAX_ANSWER:
         return set()
-    text = _COMMAND.sub("", text).strip()
+    text = _NEGATED.sub("", _COMMAND.sub("", text)).strip()
     if alone := _ALONE.fullmatch(text):
         return {alone[1].upper()}
+    begins = _EXPLICIT.match(text)
+    if begins and not _goes_on(text[begins.end() :]):
+        return {begins[1]}
     marked = {first or second for first, second in _MARKED.findall(text)}
     if marked:  # then an A may be an article: "(B) A whale"
         return marked | set(_NAMED.findall(_ARTICLE.sub("", text)))
     return set(_NAMED.findall(text))
+
+
+def _goes_on(rest: str) -> bool:
+    """Whether what follows a label may name another one. Capitals in a content do not: "(C) both A and B"."""
+    words = re.findall(r"\w+", rest)
+    listed = all(len(word) == 1 or word in ("and", "or") for word in words)
+    if _NEXT_LABEL.match(rest) or (words and listed and words[0] in "ABCDEFGH"):
+        return True
+    if _TAKES_BACK.search(rest) and _NAMED.search(_ARTICLE.sub("", rest)):
+        return True
+    own = _OF_SEVERAL.match(rest)
+    return _OTHER_LABEL.search(rest, own.end() if own else 0) is not None
 
 
 # --- Two answers --------------------------------------------------------------------------------------
@@ -122,10 +215,20 @@ def same(a: str, b: str) -> bool | None:
     return same_quickly(a, b)
 
 
+_LEADING_ARTICLE = re.compile(r"(?:the|an?) (?=[a-z]{3})")
+_PROSE = re.compile(r"[a-z]{3,} [a-z]{2,}")
+_CAPITALS = re.compile(r"[A-Z]{2,}")
+_NEGATIVE_POWER = re.compile(r"\^\{?-(\d{1,9})\}?")
+
+
+_YES_OR_NO = re.compile(r"(\W*(?:yes|no)),", re.IGNORECASE)  # what follows is content here, no mere explanation
+
+
 @lru_cache(maxsize=4_096)
 def _plain(text: str) -> str:
     """A content without case, spacing and decoration."""
-    return re.sub(r"\s+", " ", flat(normal_notation(text[:MAX_ANSWER]))).lower().strip(" .")
+    text = _YES_OR_NO.sub(r"\1;", _NEGATIVE_POWER.sub(r"^(-\1)", text[:MAX_ANSWER]), count=1)
+    return re.sub(r"\s+", " ", flat(normal_notation(text))).lower().strip(" .")
 
 
 # --- Against a reference ------------------------------------------------------------------------------
@@ -234,6 +337,8 @@ def _by_options(read: _Reference, answer: str, compare: Comparison, open: Outcom
         agrees = not content or _agrees(content, label, read.options, compare)
         return passed() if agrees else open if agrees is None else failed("the label and the content disagree")
     picked = {name: _same_content(content, answer, compare) for name, content in read.options.items()}
+    if not any(picked.values()) and (said := _without_reason(answer)) != answer:
+        picked = {name: _same_content(content, said, compare) for name, content in read.options.items()}
     same = [name for name, verdict in picked.items() if verdict]
     if len(same) == 1:
         return passed() if same == [read.key] else failed("wrong answer")
@@ -251,6 +356,8 @@ def _labels_in(answer: str, options: Mapping[str, str]) -> set[str]:
     first = {_label(begins[1])} & options.keys() if begins else set[str]()
     if any(_plain(content) == _plain(answer) for content in options.values()):
         return set()
+    if first and _plain(options[next(iter(first))]) == _plain(_content_beside(answer)):
+        return first
     bracketed = {_label(each) for each in re.findall(r"\((\w{1,4})\)", text)} & options.keys()
     if first or bracketed:
         return first | bracketed | _listed(text, options)
@@ -273,38 +380,73 @@ def _listed(text: str, options: Mapping[str, str]) -> set[str]:
     return {_label(each) for each in found} & options.keys()
 
 
+_WRAPPED = re.compile(r"\\(?:text[a-z]*|math[a-z]+|mbox)\s*\{([^{}]*)\}")
+_SPACING = re.compile(r"\\(?:text[a-z]*|math[a-z]+|mbox|quad|qquad|left|right)|\\[ ,;]")
+_BEGINS_WITH_LABEL = re.compile(
+    r"[\s*(\[{$\"'`]*(?:option |choice )?\(?[A-Za-z0-9]{1,4}(?![A-Za-z0-9])[)\]}.:*\s]*", re.IGNORECASE
+)
+_ENDS_WITH_LABEL = re.compile(
+    r"(.*?)[\s*,]*(?:\([A-Z]\)|(?:which is|that is|i\.e\.)?\s?(?:option|choice)\s\(?[A-Z]\)?)[\s*.]*", re.DOTALL
+)
+_REASON = re.compile(r"(?:because|since|as|for|which|is correct|is right)\b|not\s\(?[A-Z]\)?$", re.IGNORECASE)
+_EXPLANATION = re.compile(r"[\s,;*]+(?:because|since|as|which|who|due to|where|so|not)\b.*|\s[-–—]\s.*", re.DOTALL)  # noqa: RUF001
+_IN_BRACKETS = re.compile(r"\(([^()]{1,200})\)(?=\W*(?:$|\s?(?:because|since|as|which)\b))")
+
+
 def _content_beside(answer: str) -> str:
-    """What an answer says after its label."""
-    text = re.sub(r"\\(?:text[a-z]*|math[a-z]+|mbox|quad|qquad|left|right)|\\[ ,;]", " ", answer).strip(" *$")
-    found = re.match(r"[\s*(\[{$\"'`]*(?:option |choice )?\(?[A-Za-z0-9]{1,4}[)\]}.:*\s]*", text, re.IGNORECASE)
-    rest = text[found.end() :] if found else ""
-    rest = rest.strip(" *$.,;:-\"'`")
+    """What an answer says after its label, or before one at its end."""
+    text = _SPACING.sub(" ", _WRAPPED.sub(r" \1 ", answer)).strip(" *")
+    ends = None if _BEGINS.match(text) else _ENDS_WITH_LABEL.fullmatch(text)
+    found = _BEGINS_WITH_LABEL.match(text)
+    rest = ends[1] if ends else text[found.end() :] if found else ""
+    rest = rest.strip(" *.,;:-\"'`")
     while rest.endswith(("}", ")")) and rest.count("}") + rest.count(")") > rest.count("{") + rest.count("("):
-        rest = rest[:-1].rstrip(" .*$")
-    return rest
+        rest = rest[:-1].rstrip(" .*")
+    return rest.strip("$ ") if rest.count("$") == 1 and not re.match(r"\$\d", rest) else rest
+
+
+def _without_reason(content: str) -> str:
+    """What is said before an explanation, or in the brackets before it."""
+    if bracketed := _IN_BRACKETS.match(content):
+        return bracketed[1]
+    said = _EXPLANATION.sub("", content)
+    return content if _TAKES_BACK.search(content[len(said) :]) else said
 
 
 def _agrees(content: str, label: str, options: Mapping[str, str], compare: Comparison) -> bool | None:
     """Whether what stands beside a label is that option: not another one, nor something else."""
-    if re.match(r"(?:because|since|as|for|which|is correct|is right)\b", content, re.IGNORECASE):
+    mine = options[label]
+    if _same_content(mine, content, compare) or _same_content(mine, _without_reason(content), compare):
         return True
-    if _same_content(options[label], content, compare):
+    if any(name != label and _same_content(other, content, compare) for name, other in options.items()):
+        return False
+    own, said = _plain(mine), _plain(content)
+    named = any(_plain(other) in said for name, other in options.items() if name != label)
+    if _REASON.match(content) or (said.startswith(("it ", "this ")) and not named):
         return True
-    mine, said = _plain(options[label]), _plain(content)
-    longer = said.startswith(mine) and not said[len(mine) : len(mine) + 1].isalnum()
-    others = [name for name in options if name != label and _same_content(options[name], content, compare)]
-    if longer and not others and not re.search(r"\d", said[len(mine) :]):
+    longer = said.startswith(own) and not said[len(own) : len(own) + 1].isalnum()
+    if longer and not re.search(r"\d", said[len(own) :]):
         return True
-    return False if others or not mine.startswith(said) else None
+    if not own.startswith(said):
+        return False
+    begin_so = [name for name, other in options.items() if _plain(other).startswith(said)]
+    return True if len(said.split()) >= 3 and begin_so == [label] else None
 
 
 def _same_content(option: str, answer: str, compare: Comparison) -> bool | None:
-    """Whether an answer is the content of an option."""
-    x, y = _plain(option), _plain(answer)
+    """Whether an answer is the content of an option. The order of a list counts: "true, false"."""
+    x, y = (_LEADING_ARTICLE.sub("", _plain(each)) for each in (option, answer))
     if x == y != "":
         return True
-    prose = re.compile(r"[a-z]{3,} [a-z]{2,}")
-    return False if prose.search(x) or prose.search(y) else compare(option, answer)
+    if _PROSE.search(x) or _PROSE.search(y) or (_CAPITALS.fullmatch(option) and _CAPITALS.fullmatch(answer)):
+        return False
+    ours, theirs = option.split(","), answer.split(",")
+    if min(len(ours), len(theirs)) == 1 or re.search(r"[(\[{]", option + answer):
+        return compare(option, answer)
+    if len(ours) != len(theirs):
+        return False
+    verdicts = {compare(one.strip(), other.strip()) for one, other in zip(ours, theirs, strict=True)}
+    return False if False in verdicts else None if None in verdicts else True
 
 
 def _mentions_several(answer: str, options: Mapping[str, str]) -> bool:

@@ -33,6 +33,10 @@ Every assert that runs is a test, and so is every case and every program; the sc
 that takes too long is the last. A `test` defines `check(candidate)`, runs its asserts itself, or defines functions
 named `test_...`; one that runs none of its asserts is `unsure`. What is missing: objects of the answer's own classes,
 coroutines and functions cannot be returned to tests, and tests cannot pass functions (that is `unsure`).
+
+An answer may be several blocks (`BETWEEN_BLOCKS`). What is run is the last that defines the functions under test, or
+for `io` the last that reads its input and is no test, after what it uses of the blocks before it.
+An answer that fails because the sandbox has no numpy, or another well-known module that it imports, is `unsure`.
 """
 
 from __future__ import annotations
@@ -40,9 +44,11 @@ from __future__ import annotations
 import ast
 import builtins
 import json
+import keyword
 import math
 import re
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
@@ -72,21 +78,53 @@ _STATEMENT = re.compile(
 _INDENTED = re.compile(r"(?:[ \t]*\n)*[ \t]+\S")
 
 
+BETWEEN_BLOCKS = "\n\f\n"  # a form feed is a blank to Python
+_PROSE = re.compile(rf"(?!(?:{'|'.join(keyword.kwlist)})\b)(?:\w[\w'’`,*()-]*(?: [\w'’`,*()-]+)+ ?[.:!]?|\w+!)\s*")  # noqa: RUF001
+_TOP = re.compile(r"(?:async def|def|class) \w|import \w|from [\w.]+ import |@\w")
+
+
 def final_answer(text: str) -> str | None:
     """The code in a response, or None.
 
-    Of the fenced blocks that are Python or say no language (of all, if there is none) the last one that defines
-    something, else the last. A block that is not closed goes to the end. Without any: what is between [BEGIN] and
-    [DONE], <answer> or <code>, or the whole text if it looks like Python: indented from its start, as a completion
-    of a function is, or with statements. Never raises; linear.
+    All fenced blocks that say they are Python, or else that say no language, with a line of one form feed between
+    them: which of them is meant is for `check` to tell, that knows what is asked for. Of blocks in other languages
+    only the last that defines something, or else the last. A block that is not closed goes to the end. Without any:
+    what is between [BEGIN] and [DONE], <answer> or <code>, or what looks like Python: indented from its start, as a
+    completion of a function is, or with statements, without the sentences around it. Never raises; linear.
     """
     if blocks := _blocks(text):
-        ours = [code for language, code in blocks if language.lower() in ("", "python", "python3", "py", "py3")]
-        found = ours or [code for _, code in blocks]
+        if ours := _in_python(blocks):
+            return BETWEEN_BLOCKS.join(code.rstrip() for code in ours)
+        found = [code for _, code in blocks]
         return next((code for code in reversed(found) if _DEFINES.search(code)), found[-1]).rstrip() or None
     tagged = next((inner for tags in _TAGS if (inner := _between(text, *tags)).strip()), None)
-    code = (text if tagged is None else tagged).strip("\r\n").rstrip()
+    code = (_without_prose(text.partition("[DONE]")[0]) if tagged is None else tagged).strip("\r\n").rstrip()
     return code if code and (tagged or _INDENTED.match(code) or _STATEMENT.search(code)) else None
+
+
+def _in_python(blocks: list[tuple[str, str]]) -> list[str]:
+    """Those that are Python by their label; those without one where no labelled one defines anything, but they do."""
+    labelled = [code for language, code in blocks if language.lower() in ("python", "python3", "py", "py3")]
+    others = [code for language, code in blocks if not language]
+    if any(map(_DEFINES.search, labelled)):
+        return labelled
+    defining = [code for code in others if _DEFINES.search(code)]
+    return [*defining, *labelled] if labelled else others
+
+
+def _without_prose(text: str) -> str:
+    """Code that begins with a definition or an import, without the sentences before and after it."""
+    lines = text.split("\n")
+    start = next((n for n, line in enumerate(lines) if _TOP.match(line)), None)
+    if start is None:
+        return text
+    start = start if any(map(_PROSE.fullmatch, lines[:start])) else 0
+    quotes = 0
+    for number, line in enumerate(lines[start:], start):
+        if quotes % 2 == 0 and _PROSE.fullmatch(line):
+            return "\n".join(lines[start:number])
+        quotes += line.count('"""') + line.count("'''")
+    return "\n".join(lines[start:])
 
 
 def _blocks(text: str) -> list[tuple[str, str]]:
@@ -258,10 +296,28 @@ def check(reference: str, answer: str) -> Outcome:
         return known
     task = _read(reference)
     run = _run_programs if task.form == "io" else _run_function
+    program = _meant(task, answer)
     try:
-        return _outcome(run(task, answer, time.monotonic() + ALL_TESTS_WITHIN))
+        outcome = _outcome(run(task, program, time.monotonic() + ALL_TESTS_WITHIN))
     except Refused as refusal:
         return broken(str(refusal))
+    absent = _absent(program, outcome)
+    return (
+        unsure(f"needs {absent}, which the sandbox does not have", evidence=outcome.evidence) if absent else outcome
+    )
+
+
+_KNOWN_MODULES = (
+    *("numpy", "scipy", "pandas", "sympy", "networkx", "sklearn", "matplotlib", "numba", "torch"),
+    *("sortedcontainers", "more_itertools"),
+)
+_IMPORTED = re.compile(rf"^[ \t]*(?:import|from)[ \t]+({'|'.join(_KNOWN_MODULES)})\b", re.MULTILINE)
+
+
+def _absent(program: str, outcome: Outcome) -> str | None:
+    """The well-known module that a program imports and that its tests failed for want of."""
+    missed = re.search(r"No module named '(\w+)", outcome.reason or "") if outcome.status == "fail" else None
+    return missed[1] if missed and missed[1] in _IMPORTED.findall(program) else None
 
 
 def _outcome(ran: _Ran) -> Outcome:
@@ -284,6 +340,92 @@ def _in_short(reason: str) -> str:
     """One line without addresses, which differ from run to run."""
     line = re.sub(r"0x[0-9a-f]{6,}", "0x...", reason.replace("\n", " "))
     return line if len(line) <= MAX_REASON else line[: MAX_REASON - 3] + "..."
+
+
+# --- Which block is meant? ----------------------------------------------------------------------------
+
+_TESTS = re.compile(
+    r"^[ \t]*(?:import|from)[ \t]+(?:unittest|pytest|doctest|subprocess)\b|\bStringIO\b", re.MULTILINE
+)
+_NAMED_TEST = re.compile(r"^(?:def|class)[ \t]+[tT]est", re.MULTILINE)
+_READS = re.compile(r"\binput\s?\(|\bstdin\b|\bopen\(0|\bfileinput\b")
+
+
+def _mere_tests(block: str) -> bool:
+    return bool(_TESTS.search(block) or (_NAMED_TEST.search(block) and not _READS.search(block)))
+
+
+def _meant(task: _Task, answer: str) -> str:
+    """The block of an answer that is meant, after what it needs of the definitions in the blocks before it."""
+    blocks = [block for block in answer.split(BETWEEN_BLOCKS) if block.strip()]
+    if len(blocks) < 2:
+        return answer
+    at = _meant_program(blocks) if task.form == "io" else _meant_function(task, blocks)
+    return BETWEEN_BLOCKS.join(blocks) if at is None else _with_definitions(blocks[:at], blocks[at])
+
+
+def _meant_program(blocks: list[str]) -> int | None:
+    """The last that reads its input and is no test, or the last that is none."""
+    programs = [n for n, block in enumerate(blocks) if not _mere_tests(block)]
+    return next((n for n in reversed(programs) if _READS.search(blocks[n])), programs[-1] if programs else None)
+
+
+def _meant_function(task: _Task, blocks: list[str]) -> int | None:
+    """The last that defines what the tests call; where none does, the last that goes on from the prompt."""
+    names = {name.partition(".")[0] for name in task.names or _tested(task)}
+    defines = [
+        {*re.findall(r"^(?:async def|def|class)[ \t]+(\w+)|^(\w+)(?:[ \t]?:[^=\n]*)?[ \t]?=(?!=)", block, re.M)}
+        for block in blocks
+    ]
+    for at in reversed(range(len(blocks))):
+        if names and names <= {name for pair in defines[at] for name in pair}:
+            return at
+    indented = [n for n, block in enumerate(blocks) if task.prompt and _INDENTED.match(block)]
+    return indented[-1] if indented else None
+
+
+def _tested(task: _Task) -> list[str]:
+    """The functions that asserts call; none if they cannot be read."""
+    try:
+        return _exam(task)[0]["names"]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+
+
+def _with_definitions(before: list[str], block: str) -> str:
+    """A block after the functions, classes, imports and plain values of those before it, if it uses any of them."""
+    tree = _parsed(block)
+    known = [part for each in before if not _mere_tests(each) for part in _definitions(each)]
+    if tree is None or not known:
+        return block
+    bound = set[str]().union(*map(_binds, ast.walk(tree)))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - bound
+    needed = any(used & names for names, _ in known)
+    return "\n".join([*(code for _, code in known), block]) if needed else block
+
+
+def _definitions(block: str) -> list[tuple[set[str], str]]:
+    """The names and the lines of what a block defines at its top; nothing that calls a function."""
+    tree, lines = _parsed(block), block.split("\n")
+    found = []
+    for node in tree.body if tree else []:
+        plain = isinstance(node, ast.Assign) and not any(isinstance(each, ast.Call) for each in ast.walk(node))
+        if plain or isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom):
+            marks = getattr(node, "decorator_list", [])
+            start = min([node.lineno, *(mark.lineno for mark in marks)])
+            names = set[str]().union(*map(_binds, [node, *getattr(node, "targets", [])]))
+            found.append((names, "\n".join(lines[start - 1 : node.end_lineno])))
+    return found
+
+
+def _parsed(code: str) -> ast.Module | None:
+    """The tree of a stranger's code; None if it cannot be read."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ast.parse(code)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
 
 # --- Programs -----------------------------------------------------------------------------------------

@@ -151,14 +151,31 @@ def test_nothing_raises(reference, answer):
 
 
 @pytest.mark.parametrize(
-    "piece", ["answer is ", "(A) ", "A", "**", "option ", "A. ", "\\", r"\boxed{", " ", "or ", "(1) "]
+    "piece",
+    [
+        "answer is ",
+        "(A) ",
+        "A",
+        "**",
+        "option ",
+        "A. ",
+        "\\",
+        r"\boxed{",
+        " ",
+        "or ",
+        "(1) ",
+        "C is correct ",
+        "A   ",
+        "A)   and",
+        "answer\n",
+    ],
 )
 def test_linear_time_on_hostile_text(piece):
     text = piece * (100_000 // len(piece))
     started = time.process_time()
     choice.final_answer(text)
     choice.options_in(text)
-    for answer in (text, text[:999]):
+    for answer in (text, text[:999], "A) " + text[:990], text[:990] + " (B)"):
         choice.check_quickly("B", answer)
         choice.check_quickly(CITIES, answer)
     assert time.process_time() - started < 2

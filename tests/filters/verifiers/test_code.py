@@ -64,8 +64,13 @@ FOUND = [
     ("```python\nx = 1\n```", "x = 1"),
     ("```Python3 title=a.py\nx = 1\n```", "x = 1"),
     ("a ```python inline``` b\n```py\nx = 1\n```", "x = 1"),
-    ("```python\ndef f(): pass\n```\n```python\nf()\n```", "def f(): pass"),
-    ("```python\nf()\n```\n```python\ng()\n```", "g()"),
+    ("```python\ndef f(): pass\n```\n```python\nf()\n```", "def f(): pass\n\f\nf()"),
+    ("```python\nf()\n```\n```python\ng()\n```", "f()\n\f\ng()"),
+    ("```python\nx = 1\n```\nOutput:\n```\n8\n```", "x = 1"),
+    ("```\ndef f(): pass\n```\n```python\nf()\n```", "def f(): pass\n\f\nf()"),
+    ("Sure!\n\ndef f(x):\n    return x\n\nThis returns it.", "def f(x):\n    return x"),
+    ("Here's the function:\n\nimport os\ndef f(x):\n    return x", "import os\ndef f(x):\n    return x"),
+    ("def f(x):\n    return x\n[DONE]", "def f(x):\n    return x"),
     ("```python\nx = 1\n```\n```json\n{}\n```", "x = 1"),
     ("```cpp\nint x;\n```", "int x;"),
     ("```python\nx = 1", "x = 1"),
@@ -102,7 +107,7 @@ def test_where_there_is_no_code_there_is_no_answer(response):
 @given(st.text() | st.text(alphabet="`~ \npythonde f():<answer>[BEGIN]/"))
 def test_an_answer_is_made_of_lines_of_its_response(text):
     answer = code.final_answer(text)
-    assert answer is None or (answer.strip() and all(line in text for line in answer.split("\n")))
+    assert answer is None or (answer.strip() and all(line in text for line in answer.split("\n") if line != "\f"))
 
 
 @pytest.mark.parametrize(
@@ -213,6 +218,15 @@ class TestVerdicts:
         assert outcome.score == pytest.approx(2 / 3)
         assert outcome.reason == "a test fails: returned 0, not 3"
         assert [test["status"] for test in outcome.evidence["tests"]] == ["pass", "fail", "pass"]
+
+    def test_a_module_that_the_sandbox_lacks_is_not_the_answers_fault(self):
+        answer = "import numpy\ndef f(x): return int(numpy.add(x, 0))"
+        program = "import numpy\nprint(1)"
+        assert run(answer, asserts=["assert f(1) == 1"]).reason == "needs numpy, which the sandbox does not have"
+        assert run(program, io=[{"input": "", "output": "1"}]).status == "unsure"
+        assert run(answer.replace("numpy", "nonumpy"), asserts=["assert f(1) == 1"]).status == "fail"
+        forged = "raise ModuleNotFoundError(\"No module named 'numpy'\")"
+        assert run(forged, asserts=["assert f(1) == 1"]).status == "fail"
 
     def test_each_assert_counts_also_after_one_that_fails(self):
         test = "def check(candidate):\n    for n in range(4):\n        assert candidate(n) == n"

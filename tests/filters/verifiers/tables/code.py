@@ -53,6 +53,44 @@ HALF = _reference(
 )
 
 HITS: list[tuple[str, str]] = [
+    # Several blocks: the one that defines what is asked for, with what it needs of those before
+    (
+        ADD,
+        "```python\ndef add(a, b):\n    return a + b\n```\n"
+        "```python\ndef test_add():\n    assert add(1, 2) == 3\n```",
+    ),
+    (
+        ADD,
+        "```python\ndef add(a, b):\n    return a + b\n```\n```python\ndef main():\n    print(add(1, 2))\nmain()\n```",
+    ),
+    (
+        ADD,
+        "```python\ndef add(a, b):\n    return a + b\n```\n```python\nimport pytest\n\ndef test_it():\n    pass\n```",
+    ),
+    (ADD, "```python\ndef add(a, b):\n    return a + b\n```\n```python\ndef add_slow(a, b):\n    return -1\n```"),
+    (
+        ADD,
+        "```python\nimport math\ndef help(x):\n    return math.fsum(x)\n```\n"
+        "Then\n```python\ndef add(a, b):\n    return help([a, b])\n```",
+    ),
+    (
+        COUNT,
+        "```python\nfrom collections import Counter\n```\nThen\n```python\ndef count(s):\n    return Counter(s)\n```",
+    ),
+    (
+        SUM,
+        "```python\ndef add(a, b):\n    return a + b\n```\n"
+        "Then\n```python\na, b = map(int, input().split())\nprint(add(a, b))\n```",
+    ),
+    (SUM, "```python\nprint(sum(map(int, input().split())))\n```\nOutput:\n```\n8\n```"),
+    (SUM, "```python\nprint(sum(map(int, input().split())))\n```\n```python\ndef test_it():\n    assert 1\n```"),
+    (
+        FACTORIAL,
+        "```python\n    return n * factorial(n - 1) if n else 1\n```\nTry it:\n```python\nprint(factorial(3))\n```",
+    ),
+    # Without a fence
+    (ADD, "Sure!\n\ndef add(a, b):\n    return a + b\n\nThis adds the numbers."),
+    (ADD, "def add(a, b):\n    return a + b\n[DONE]"),
     (ADD, "```python\ndef add(a, b):\n    return a + b\n```"),
     (
         ADD,
@@ -242,6 +280,17 @@ for i in range(1, n + 1):
 ]
 
 MISSES: list[tuple[str, str]] = [
+    (
+        ADD,
+        "```python\ndef add(a, b):\n    return a + b\n```\nBetter:\n```python\ndef add(a, b):\n    return a - b\n```",
+    ),
+    (ADD, "```python\ndef add_all(a, b):\n    return a + b\n```\n```python\ndef sub(a, b):\n    return a + b\n```"),
+    (
+        ADD,
+        "```python\ndef helper(a, b):\n    return a - b\n```\n"
+        "```python\ndef add(a, b):\n    return helper(a, b)\n```",
+    ),
+    (SUM, "```python\nprint(int(input()))\n```\nOutput:\n```\n3\n```"),
     (ADD, "```python\ndef add(a, b):\n    return a - b\n```"),
     (ADD, "```python\ndef add(a, b):\n    return 3\n```"),
     (ADD, "```python\ndef add(a, b):\n    return str(a + b)\n```"),
