@@ -42,9 +42,9 @@ from itertools import product
 from filters.verifiers.math import extraction
 from filters.verifiers.math.extraction import MAX_ANSWER, last_box
 from filters.verifiers.math.lists import compare, system_as_list
-from filters.verifiers.math.names import NAME, NAMED, name_stripped
+from filters.verifiers.math.names import NAMED, name_stripped
 from filters.verifiers.math.notation import normal_notation
-from filters.verifiers.math.quantities import quantity
+from filters.verifiers.math.sentences import bare
 from filters.verifiers.math.values import OPTION, exact_value, same_value, same_value_quickly
 from filters.verifiers.math.verdicts import Comparison, any_of
 from filters.verifiers.outcome import Outcome, failed, passed, unsure
@@ -63,24 +63,23 @@ def final_answer(text: str) -> str | None:
 
     Looked for in this order: an <answer> element that ends the response, the last closed `\boxed{...}` or
     `\fbox{...}` (of nested ones the innermost; `\boxed 5` counts; several that are joined by "and" are a list),
-    what follows the last `####`, what follows the last "answer is" or "answer:", a last line that states one
-    formula or one number. The first of these that is there decides, so an empty last box is no answer, whatever
-    else was said. Never raises; linear in the length of the text.
+    what follows the last `####`, what follows the last "answer is" or "answer:" if that is not taken back, what
+    the last line states as a whole, a response that is nothing but its answer. The first of these that is
+    there decides, so an empty last box is no answer, whatever else was said. Never raises; linear in the length
+    of the text.
     """
-    found = extraction.first_found(text, _FINDS)
+    found = extraction.first_found(_without_end_marks(text), _FINDS)
     return found.strip() if found is not None and len(found) <= MAX_ANSWER and normal_notation(found) else None
 
 
-def _last_line(text: str) -> str | None:
-    """A last line that is an answer, else the one formula or number in it."""
-    line = text.rstrip().rpartition("\n")[2].strip().removeprefix("A:").strip()
-    if (
-        len(line) <= MAX_ANSWER
-        and line
-        and (quantity(normal_notation(line)) or NAME.fullmatch(normal_notation(line)))
-    ):
-        return line
-    return extraction.last_line(text)
+_END_MARKS = ("</s>", "<|eot_id|>", "<|im_end|>", "<|endoftext|>", "<|end|>", "<eos>", "[/ANSWER]")
+
+
+def _without_end_marks(text: str) -> str:
+    """The text without what some models write when they stop."""
+    for mark in _END_MARKS * 2:
+        text = text.rstrip().removesuffix(mark)
+    return text
 
 
 _FINDS = (
@@ -89,7 +88,8 @@ _FINDS = (
     extraction.hashed,
     extraction.keyed,
     extraction.announced,
-    _last_line,
+    extraction.last_line,
+    bare,
 )
 
 # --- Same? --------------------------------------------------------------------------------------------
@@ -127,7 +127,14 @@ def _same(a: str, b: str, leaf: Comparison) -> bool | None:
         return a == b != ""
     if max(_commas(a), _commas(b)) > MAX_MEMBERS or max(len(a), len(b)) > 2 * MAX_ANSWER:
         return None
+    a, b = _without_letter(a, b), _without_letter(b, a)
     return any_of(compare(x, y, leaf) for x, y in _readings_of_both(a, b))
+
+
+def _without_letter(text: str, other: str) -> str:
+    """The coordinates in P(1, 2) beside a tuple."""
+    point = _POINT.fullmatch(text)
+    return point[1] if point and other.startswith("(") else text
 
 
 @lru_cache(maxsize=4_096)
@@ -136,7 +143,11 @@ def _prepared(text: str) -> str:
     return system_as_list(normal_notation(text))
 
 
-_EQUAL_TO = re.compile(r"(.+?)\\approx ?(.+)|((?:[^A-Za-z=\\]|\\[a-z]+)+)=([^=A-Za-z]+)")
+_EQUAL_TO = re.compile(
+    r"(.+?)\\approx ?(.+)|((?:[^A-Za-z=\\]|\\[a-z]+)+)=([^=A-Za-z]+)"
+    r"|([^()]+)\((?:or|i\.e\.|which is) ?([^()]+)\)|([a-z -]+)\((-?\d[\d.,/]*)\)"
+)
+_POINT = re.compile(r"[A-Z](\([^()]*,[^()]*\))")
 
 
 def _readings_of_both(a: str, b: str) -> Iterator[tuple[str, str]]:

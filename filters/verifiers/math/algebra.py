@@ -17,7 +17,11 @@ from filters.verifiers.math.formulas import Tree, is_ambiguous, parsed, symbols
 from filters.verifiers.math.verdicts import all_of
 
 _PROSE = re.compile(r"\\text\{|(?<![A-Za-z\\])[A-Za-z]{4,}")
-_MISREAD = re.compile(r"\d:\d|\d_\{?\d|(?<!_)\d \d|'|\?|\.\.|dots")  # the parser would drop or bend these
+_MISREAD = re.compile(
+    r"\d:\d|\d_\{?\d|(?<!_)\d \d|'|\?|\.\.|dots|partial|nabla"
+)  # the parser would drop or bend these
+_VECTORS = re.compile(r"\\(?:vec|overrightarrow|hat|times)")  # of what may not commute
+_SUBSCRIPT = re.compile(r"_(?:\w|\{\w+\})|\(\w+\)")
 _ENVIRONMENT = re.compile(r"\\(begin|end)\{[a-z]+\}")
 _LATEX = [
     (re.compile(pattern), replacement)
@@ -35,6 +39,8 @@ def same_by_algebra(a: str, b: str) -> bool | None:
     """Compare two formulas in normal notation; None where they cannot be read, or SymPy is not installed."""
     if find_spec("math_verify") is None:
         return None
+    if ("=" in a) != ("=" in b) and not _names_its_value(a if "=" in a else b):
+        return None
     from sympy.core.random import seed
 
     seed(0)  # `Expr.equals` tries random points: the same ones each time
@@ -47,6 +53,15 @@ def same_by_algebra(a: str, b: str) -> bool | None:
         raise
     except Exception:  # noqa: BLE001 - the parser raises bare Exception, and SymPy whatever it trips over
         return None
+
+
+def _names_its_value(equation: str) -> bool:
+    """Whether the left side only names what is asked for: m + n, |AB|, f(2); "2x = 10" and "x^2 = 4" ask for more."""
+    left, _, right = equation.partition("=")
+    left = _SUBSCRIPT.sub("", left)
+    solved = re.search(r"(?<![A-Za-z\\])[a-z]", left) and not re.search(r"(?<![A-Za-z\\])[a-z]", right)
+    changed = re.search(r"[-\d^/*<>!]|\\(?:frac|sqrt|ln|log|times|cdot|pm)(?![A-Za-z])", left)
+    return not (solved and changed) or re.match(r"\\(?:lim|int|sum|prod)", left) is not None
 
 
 def _object(text: str) -> Any:
@@ -63,7 +78,7 @@ def _from_latex(text: str) -> Any:
 
     for pattern, replacement in _LATEX:
         text = pattern.sub(replacement, text)
-    if _PROSE.search(_ENVIRONMENT.sub("", text)) or _MISREAD.search(text):
+    if _PROSE.search(_ENVIRONMENT.sub("", text)) or _MISREAD.search(text) or _VECTORS.search(text):
         raise ValueError("not wholly mathematics")
     text = _POINT.sub(_exact_decimal, text)
     found: Any = latex2sympy(text, is_real=True, conversion_config=ConversionConfig(lowercase_symbols=False))

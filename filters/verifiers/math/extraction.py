@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from filters.verifiers.math.sentences import BOLD, INLINE, JOINT, continued, last_statement, stated
+
 MAX_ANSWER = 1_000  # characters; what is longer is no answer
 
 Find = Callable[[str], str | None]
@@ -75,19 +77,22 @@ def _boxes(text: str) -> list[Box]:
 _ANNOUNCED = re.compile(
     r"\banswers?(?:\*\*)?(?: to (?:the|this) (?:question|problem))? ?(?:is|are|=|:|：|\$?\\boxed)"  # noqa: RUF001
     r"(?:\*\*)?:?[*\s]{0,9}"
-    r"|答案(?:是|为|為|：|:)[*\s]{0,9}(?:：|:)?|答えは|답은|정답[은:]?"  # noqa: RUF001
+    r"|答(?:：|:)|答案(?:是|为|為|：|:)[*\s]{0,9}(?:：|:)?|答えは|답은|정답[은:]?"  # noqa: RUF001
     r"|(?:respuesta|réponse|resposta|risposta|antwort|ответ|odpowiedź|cevap|jawaban|đáp án)(?: finale?)?"
-    r"(?: es| est| é| è| ist| lautet| to| adalah)?\s?:?(?:\*\*)?[*\s]{0,9}",
+    r"(?: est| es| é| è| ist| lautet| to| adalah)?(?: donc| entonces| então| also)?\s?:?(?:\*\*)?[*\s]{0,9}",
     re.IGNORECASE,
 )
 _KEYED = re.compile(r'"(?:final[_ ])?answer"\s{0,3}:\s{0,3}("[^"\n]{0,1000}"|[-+.\d]+)', re.IGNORECASE)
 _DISPLAY = re.compile(r"(?:\\\[|\$\$)(.+?)(?:\\\]|\$\$)", re.DOTALL)
-_INLINE = re.compile(r"(?<![\\$])\$([^$\n]+)(?<!\\)\$|\\\((.+?)\\\)")
 _END_OF_SENTENCE = re.compile(r"\.(?=[\s*]|$)|\n|。")
 _LINKED = re.compile(r"(?:.*?\s(?:is|are|equals|be|=)\s+)(?=\S)")
 _POLITE = re.compile(r"(?:です|だ|입니다|이다)\s*$")
-_LAST_LINKED = re.compile(r"(?:.*\s(?:is|are|equals|be|=)\s+)(?=\S)")
-_BOLD = re.compile(r"\*\*([^*\n]{1,200})\*\*")
+_REASON = re.compile(r"\s\(?(?:because|since)\s|,\s?(?:because|since|not|as)\s|✅|✓")
+_COUNTED = re.compile(r"(?<=[\u4e00-\u9fff])\d{1,20}(?:\.\d{1,9})?(?=[\u4e00-\u9fff])")
+_TAKEN_BACK = re.compile(
+    r"(?:[.?!\n]|\n\n)[ \"*]{0,4}(?:no\b[,.:]|actually\b|wait\b|hmm|oops|sorry\b|correction\b|scratch that)",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"(?<![\w.,/^\\{])[-−]?(?:[$€£]\s?)?\d[\d,]*(?:\.\d+)?(?:/\d+)?(?:\s?%)?(?![\w^])")  # noqa: RUF001
 
 
@@ -98,7 +103,8 @@ def tagged(text: str) -> str | None:
     if start < 0 or r"\boxed" in text[start:]:
         return None
     content = text[start + len("<answer>") : end].strip()
-    return (hashed(content) or announced(content) or _only_formula(content) or content) if content else None
+    found = hashed(content) or announced(content) or _only_formula(content)
+    return (found or (stated(content) if content.count(" ") > 3 else None) or content) if content else None
 
 
 def hashed(text: str) -> str | None:
@@ -121,15 +127,17 @@ def announced(text: str) -> str | None:
     if start is None:
         return None
     rest = text[start : start + MAX_ANSWER]
+    if _TAKEN_BACK.search(rest):
+        return None
     if display := _DISPLAY.match(rest.lstrip()):
         return display[1]
-    sentence = _END_OF_SENTENCE.split(rest, maxsplit=1)[0]
+    sentence = _END_OF_SENTENCE.split(rest.lstrip("` \n"), maxsplit=1)[0]
     return _stated(sentence)
 
 
 def _stated(sentence: str) -> str | None:
     r"""The answer in "12", "$12$ because ...", "The largest $n$ is 34", "12 \text{ cm}", "She waits 3 hours"."""
-    inline = _INLINE.search(sentence)
+    inline = INLINE.search(sentence)
     if inline and not sentence[: inline.start()].strip(" *:"):
         return _formulas(sentence, inline)
     in_words = re.match(r"[A-Za-z]{2,} ", sentence.strip(" *:"))
@@ -137,65 +145,48 @@ def _stated(sentence: str) -> str | None:
         return _stated(sentence[link.end() :])
     if inline:
         return inline[1] or inline[2]
-    numbers = _NUMBER.findall(sentence) if in_words else []
-    if len(numbers) == 1 and len(sentence.split()) > 3:
+    numbers = _NUMBER.findall(sentence) if in_words else _COUNTED.findall(sentence)
+    if len(numbers) == 1 and (len(sentence.split()) > 3 or not in_words):
         return numbers[0]
-    return _POLITE.sub("", sentence).strip(" *") or None
+    return _POLITE.sub("", _REASON.split(sentence, maxsplit=1)[0]).strip(" *") or None
 
 
 def _formulas(sentence: str, first: re.Match[str]) -> str:
-    """A formula, with those that follow after nothing but "and", a comma or "or"."""
+    """A formula, with those that follow after nothing but "and", a comma or "or"; all where more belongs to it."""
     found, end = [first[1] or first[2]], first.end()
-    for following in _INLINE.finditer(sentence, end):
-        if not re.fullmatch(r"\s*(?:,|,?\s?and|,?\s?or|和|或)\s*", sentence[end : following.start()]):
+    for following in INLINE.finditer(sentence, end):
+        if not JOINT.fullmatch(sentence[end : following.start()]):
             break
         found.append(following[1] or following[2])
         end = following.end()
+    if continued(sentence[end:]):
+        return INLINE.sub(lambda each: each[1] or each[2], sentence[first.start() :]).strip(" *")
     unit = re.match(r"\s?(\\?%|percent\b|degrees?\b)", sentence[end:])
     return ", ".join(found) + (f" {unit[1]}" if unit and len(found) == 1 else "")
 
 
 def last_line(text: str) -> str | None:
-    """The answer that a last line states: a formula or bold text alone, what follows "is" or "=", its only number."""
-    line = _last_of(text)
-    if line is None:
-        return None
-    if (alone := _only_formula(line)) is not None:
-        return alone
-    links = _LINKED.match(line), _LAST_LINKED.match(line)
-    tails = [line[link.end() :] for link in links if link]
-    return next((found for part in [*tails, line] if (found := _single(part)) is not None), None)
+    """The display that ends a response, or what its last line states."""
+    display = _last_display(text)
+    return last_statement(text) if display is None else display
 
 
-def _single(line: str) -> str | None:
-    """The only formula, list of formulas or number in a line."""
-    formulas = list(_INLINE.finditer(line))
-    if not formulas:
-        numbers = _NUMBER.findall(line)
-        return numbers[0] if len(numbers) == 1 else None
-    if _NUMBER.search(_INLINE.sub("", line)):
-        return None
-    listed = _formulas(line, formulas[0])
-    return listed if listed.count(", ") >= len(formulas) - 1 else None
-
-
-def _last_of(text: str) -> str | None:
-    r"""The last line that is not blank, or the display that ends the text."""
-    text = text.rstrip()[-4 * MAX_ANSWER :]
+def _last_display(text: str) -> str | None:
+    r"""The content of the display that ends the text, of several rows the last."""
+    text = text.rstrip()[-4 * MAX_ANSWER :].removesuffix(".")
     for opening, closing in ((r"\[", r"\]"), ("$$", "$$")):
-        body = text.removesuffix(".").removesuffix(closing)
-        if body != text.removesuffix(".") and (start := body.rfind(opening)) >= 0:
-            return body[start + 2 :].strip()
-    line = text.rpartition("\n")[2].strip().removeprefix("A:").strip()
-    return line if line and len(line) <= MAX_ANSWER else None
+        body = text.removesuffix(closing)
+        if body != text and (start := body.rfind(opening)) >= 0:
+            return body[start + 2 :].strip().removesuffix(".")
+    return None
 
 
 def _only_formula(line: str) -> str | None:
     r"""The content of "$...$", "\(...\)" or "**...**" when that is all there is; the right side of "x = 5"."""
     bare = line.strip().removesuffix(".")
-    if bold := _BOLD.fullmatch(bare):
+    if bold := BOLD.fullmatch(bare):
         bare = bold[1].strip().removesuffix(".")
-    inline = _INLINE.fullmatch(bare)
+    inline = INLINE.fullmatch(bare)
     return (inline[1] or inline[2]) if inline else None
 
 

@@ -57,6 +57,10 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{4,}")
+_VECTORS = re.compile(
+    r"\\text\{ ?[A-Za-z] ?\} ?\\(?:times|cdot) ?\\text\{ ?[A-Za-z] ?\}"
+    r"|(?<![A-Za-z\\])[A-Z] ?\\times ?[A-Z](?![A-Za-z])"
+)
 _IS_NAME = re.compile(_NAMES)
 
 
@@ -104,6 +108,8 @@ def is_ambiguous(text: str) -> bool:
 
 
 def _read(text: str) -> Tree:
+    if _VECTORS.search(text):
+        raise Ambiguous("a product of vectors, matrices or sets, or of numbers")
     reader = _Reader(_tokens(text))
     tree = reader.sum()
     if reader.peek() is not None:

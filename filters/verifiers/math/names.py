@@ -7,8 +7,13 @@ from functools import lru_cache
 
 from filters.verifiers.math.notation import split, unescaped
 
-NAMED = r"[A-Za-z](?:_(?:\w|\{\w+\}))?'?(?:\([^()=]{1,12}\))?|\\[a-zA-Z]+(?:_(?:\w|\{\w+\}))?|\\text\{[A-Za-z ]+\}"
-TUPLE_OF_NAMES = r"\([A-Za-z](?:_\w)?(?:,[A-Za-z](?:_\w)?)+\)"
+_BELOW = r"_(?:\w|\{\\?\w+\})"
+NAMED = (
+    rf"[A-Za-z](?:{_BELOW})?(?:'|\^\{{-1\}})?(?:\([^()=]{{1,12}}\))?|\\[a-zA-Z]+(?:{_BELOW})?"
+    r"|\\frac\{d[a-z]\}\{d[a-z]\}|\\text\{[A-Za-z ]+\}"
+)
+_ONE_OF_TUPLE = r"(?:[A-Za-z](?:_\w)?|\\[a-z]+)"
+TUPLE_OF_NAMES = rf"\({_ONE_OF_TUPLE}(?:,{_ONE_OF_TUPLE})+\)"
 _NAME_BEFORE = rf"{NAMED}|{TUPLE_OF_NAMES}"
 NAME = re.compile(rf"({_NAME_BEFORE})(?:=|\\in(?![A-Za-z]) ?|\\approx ?)([^=]+)")
 
@@ -17,13 +22,20 @@ def without_name(a: str, b: str) -> tuple[str, str]:
     """Drop the "x =" that only one side writes, or both."""
     left, right = name_and_value(a), name_and_value(b)
     if left and right:
-        same = left[0] == right[0] or ("\\" in left[0] + right[0] and left[0].strip("\\") == right[0].strip("\\"))
+        same = _without_argument(left[0]) == _without_argument(right[0]) or (
+            "\\" in left[0] + right[0] and left[0].strip("\\") == right[0].strip("\\")
+        )
         return (left[1], right[1]) if same else (a, b)
     if left or right:
         one, other = (left, b) if left else (right, a)
         if (one and is_equation(other)) or (one and not _answers_alone(one, other)):
             return a, b
     return (left[1] if left else a), (right[1] if right else b)
+
+
+def _without_argument(name: str) -> str:
+    """y(x) is y."""
+    return re.sub(r"\([a-z]\)$", "", name)
 
 
 @lru_cache(maxsize=4_096)

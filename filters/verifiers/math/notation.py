@@ -37,10 +37,38 @@ _SYMBOLS = str.maketrans(
     | {sign: rf"\frac{{{over[0]}}}{{{over[1]}}}" for sign, over in _FRACTIONS.items()}
     | _CHARACTERS
 )
+_AFTER = r"(?<=[\d}])\s?(?:\\[,; ]\s?){0,3}"  # a number and a small space
+_ROMAN = r"\\(?:text|mathrm)\{\s?"
 _REWRITES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|limits|middle)(?![A-Za-z])", ""),
+        (
+            r"\\(?:large|Large|LARGE|huge|Huge|small|normalsize|underline)(?![A-Za-z])\s*|\\(?:bf|rm|it)(?=\s+[^{\s])",
+            "",
+        ),
+        (r"\\(?:text)?color\{[a-zA-Z]+\}", ""),
+        (r"\\var(epsilon|phi|theta)(?![A-Za-z])", r"\\\1"),
+        (r"\\triangle(?![A-Za-z])", r"\\Delta"),
+        (r"\\hat\s?\{?\\?([ijk])(?:math)?(?![A-Za-z])\}?", r"\\mathbf{\1}"),
+        (r"\{\s?(\w{1,9})\s?\\choose\s?(\w{1,9})\s?\}", r"\\binom{\1}{\2}"),
+        (r"^\s*(?:\\text\{\s?)?(?:₹|Rs\.?)\s?\}?\s?(?=\d)", ""),
+        (r"&\s?(?==|<|>|\\leq|\\geq|\\le(?![a-z])|\\ge(?![a-z]))", ""),
+        (r"(?<=\d)\.(\d)\1\1+(?:\\ldots\s?|\\dots\s?|\.\.\.)$", r".\\overline{\1}"),
+        (r"^\s*\[([^\[\]]*,[^\[\]]*)\[\s*$", r"[\1)"),
+        (r"^\s*\]([^\[\]]*,[^\[\]]*)\]\s*$", r"(\1]"),
+        (r"^\s*\]([^\[\]]*,[^\[\]]*)\[\s*$", r"(\1)"),
+        (r"\s?,?\\text\{\s?,?\s?\(?(?:since|because)\b.*$|\\text\{\s?for all(?: real)?(?: numbers)?\s?\}\s?x.*$", ""),
+        (r"^\\text\{\s?[A-Z][A-Za-z ]{0,60} (?:is|are)\s?\}(?=.)", ""),
+        (r"^(?:\\text\{)?([Yy]es|[Nn]o),(?!.*\b(?:yes|no|not sure|but|or|maybe)\b)[A-Za-z ,'-]+\}?\.?$", r"\1"),
+        (r"^(?![^,]*\\[nlg]e)(?=[^,]*[a-z])([^=<>,;]+),\s?[a-z]\s?\\(?:neq|ne)(?![a-z])[^,;]+$", r"\1"),
+        (
+            rf"{_AFTER}(?:\\mu(?![A-Za-z])|[μµ])\s?(?:{_ROMAN}([A-Za-z]+)\s?\}}|([A-Za-z]+))\s*$",
+            r"\\text{ micro\1\2}",
+        ),
+        (rf"{_ROMAN}[μµ]([A-Za-z]+)", r"\\text{ micro\1"),
+        (rf"{_AFTER}(?:{_ROMAN}([kM]?)\s?(?:\\Omega|Ω)\s?\}}|([kM]?)\s?(?:\\Omega|Ω))\s*$", r"\\text{ \1\2ohm}"),
+        (r"(\\pi|π)\s{0,3}(cm|mm|km|ft|in)(\^\{?[23]\}?)?\s*$", r"\1\\text{ \2}\3"),
         (r"\\(?:no)?breakspace|\\(?:hphantom|phantom|label)\{[^{}]*\}", " "),
         (r"(?<=\d)\s*(?:\{\s?,\s?\}|,\\!|\\,|,\\ )\s*(?=\d{3})", ","),  # 1{,}000 and 10\,000: thousands
         (r"^\s*\\(?:boxed|fbox)\{((?:(?!\\boxed|\\fbox).)*)\}\s*$", r"\1"),
@@ -61,8 +89,9 @@ _REWRITES = [
         (r"\\(?:varnothing|O)(?![A-Za-z])", r"\\emptyset "),
         (r"\\(?:mathbb|Bbb)\s*\{?([RZNQC])\}?|\\([RZN])(?![A-Za-z])", r"\\mathbb{\1\2}"),
         (r"\\(?:backslash|smallsetminus)(?![A-Za-z])", r"\\setminus "),
+        (r"(\\mathbb\{[RZNQC]\})\s?-\s?(?=\\\{)", r"\1\\setminus "),
         (r"\\(?:ldots|cdots|dots[a-z]?)(?![A-Za-z])", r"\\ldots "),
-        (r"\\(?:degree|degrees)(?![A-Za-z])|\^\s?\{?\\circ\s?\}?", r"^\\circ "),
+        (r"\\(?:degree|degrees)(?![A-Za-z])|\^\s?(?:\{\s?\\circ\s?\}|\\circ)\s?", r"^\\circ "),
         (r"\\text\{\s*(?:,\s*)?(?:and|or)\s*\}", lambda found: ";" if "or" in found[0] else ","),
         (r"\\(?:lor|vee)(?![A-Za-z])|\\text\{\s*(?:или|oder|ou|或)\s*\}", ";"),
         (r"\\(?:land|wedge)(?![A-Za-z])", ","),
@@ -71,6 +100,7 @@ _REWRITES = [
         (r"(?:(?<=[\d\s})\]])|(?<=\b[A-Z]))\s?,?\sand\s(?=[-+$\\(\[{\d]|[A-Za-z](?![A-Za-z]))", ","),
         (r"(?<=[\d\s})\]])\s?,?\sor\s(?=[-+$\\(\[{\d]|[A-Za-z](?![A-Za-z]))", ";"),
         (r"(?<=\d),\s+(?=\d{3}(?!\d))", ";"),  # "32, 349" is a list
+        (r"^(?:negative|minus)\s(?=\d)", "-"),
         (r"^\s*(?:approximately|about|roughly|exactly|simply|equal to|\\approx)\s(?=\S)", ""),
         (r"(?<!\d)\.(?=\\overline)", "0."),
         (r"^\\text\{\s*(?:[Tt]he )?(?:[Ff]inal )?[Aa]nswer(?: is)?:?\s*\}:?", ""),
@@ -96,7 +126,8 @@ def normal_notation(text: str) -> str:
     """The answer without what only sets it: delimiters, sizes, spacing, a final period. "" when blank."""
     text = _LOWERED.sub(lambda found: f"_{{{found[0].translate(_SUBSCRIPTS)}}}", text)
     text = _RAISED.sub(lambda found: f"^{{{found[0].translate(_SUPERSCRIPTS)}}}", text)
-    text = text.translate(_SYMBOLS).strip("*`\"' \t\r\n")
+    text = text.translate(_SYMBOLS).strip('*`" \t\r\n')
+    text = text[1:].rstrip("'") if text.startswith("'") else text  # one at the end alone is a prime
     if len(_DELIMITER.findall(text)) % 2 == 0 and not text.startswith("$-$"):  # an odd one is a currency
         text = _DELIMITER.sub("", text)
     for pattern, replacement in _REWRITES:

@@ -85,7 +85,65 @@ _UNITS = _named(
     "€": _unit("euro"),
     "$": _unit("dollar"),
 }
+
+
+def _derived(factor: Fraction | int | str, **powers: int) -> Unit:
+    """A unit with a name of its own in base units, the gram among them."""
+    return Unit(Fraction(factor), tuple(sorted(powers.items())))
+
+
+_DERIVED = {
+    "N newton": _derived(1000, gram=1, metre=1, second=-2),
+    "J joule": _derived(1000, gram=1, metre=2, second=-2),
+    "W watt": _derived(1000, gram=1, metre=2, second=-3),
+    "Pa pascal": _derived(1000, gram=1, metre=-1, second=-2),
+    "Hz hertz": _derived(1, second=-1),
+    "A ampere amp": _derived(1, ampere=1),
+    "C coulomb": _derived(1, ampere=1, second=1),
+    "V volt": _derived(1000, ampere=-1, gram=1, metre=2, second=-3),
+    "ohm": _derived(1000, ampere=-2, gram=1, metre=2, second=-3),
+    "F farad": _derived("0.001", ampere=2, gram=-1, metre=-2, second=4),
+    "T tesla": _derived(1000, ampere=-1, gram=1, second=-2),
+    "M molar": _derived(1000, metre=-3, mole=1),
+    "K kelvin": _derived(1, kelvin=1),
+    "mol mole": _derived(1, mole=1),
+    "eV electronvolt": _derived("1.602176634e-16", gram=1, metre=2, second=-2),
+    "m meter metre": _derived(1, metre=1),
+    "s second": _derived(1, second=1),
+    "g gram": _derived(1, gram=1),
+    "L liter litre": _derived("0.001", metre=3),
+}
+_PREFIXES = {"n nano": "1e-9", "micro": "1e-6", "m milli": "1e-3", "k kilo": "1e3", "M mega": "1e6", "G giga": "1e9"}
+
+
+def _with_prefixes() -> dict[str, Unit]:
+    """Units by their symbol or name, in the case in which they are written: mW is not MW."""
+    table = {}
+    for names, unit in _DERIVED.items():
+        symbol, *words = names.split()
+        for prefixes, factor in _PREFIXES.items():
+            short, *long = prefixes.split()
+            scaled = Unit(unit.factor * Fraction(factor), unit.dimensions)
+            table |= {short + symbol: scaled} | {
+                prefix + word: scaled for prefix in long or [short] for word in words
+            }
+        table |= dict.fromkeys([symbol, *words], unit)
+    return table
+
+
+_BY_SYMBOL = _with_prefixes()
+_BARE_SYMBOLS = frozenset(["N", "J", "W", "V"])  # of one letter, that may follow a number without \text{}
+
+
+def _known(word: str) -> Unit | None:
+    """The unit of a symbol as it is written, or of a name in any case and number."""
+    if len(word) == 1 and word.isupper():  # a capital is no metre
+        return _BY_SYMBOL.get(word)
+    return _BY_SYMBOL.get(word) or _UNITS.get(_singular(word)) or _BY_SYMBOL.get(_singular(word))
+
+
 PERCENT = _unit("percent")
+FAHRENHEIT = _unit("fahrenheit")
 DEGREE = _UNITS["degree"]
 _LETTERS = frozenset("mgshl")  # a unit only after a space or inside \text{}
 
@@ -100,11 +158,11 @@ _NO_UNIT = frozenset(
     )
 )
 _TEXT_TAIL = re.compile(
-    r"(?:\\text\{\s?[A-Za-z$€£][A-Za-z ./^23{}²³-]*?\}(?:\^\{?-?[1-3]\}?)?|[/* ]|\\cdot ?|\^[23]|per)+"
+    r"(?:\\text\{\s?[A-Za-z$€£][A-Za-z ./^123{}²³-]*?\}(?:\^\{?-?[1-3]\}?)?|[/* ]|\\cdot ?|\^[23]|per)+"
 )
 _BARE = re.compile(r"[A-Za-z]+(?:[ ./]+[A-Za-z]+(?:\^[23])?)*\.?(?:\^[23])?")
 _BASE = re.compile(r"(-?\d+)_(?:\{(\d{1,2})\}|(\d{1,2})|\{?\\text\{(\w+)\}\}?)")
-_SIGN = re.compile(r"(.*[\w})\]])\s?(\\?%|\^\\circ|\$|€|£)(?:\s?[CFK])?", re.DOTALL)
+_SIGN = re.compile(r"(.*[\w})\]])\s?(\\?%|\^\\circ|\$|€|£)(?:\s?([CFK])|\\text\{ ?([CFK]) ?\})?", re.DOTALL)
 _ANGLE_OF = re.compile(r"sin|cos|tan|cot|sec|csc|\\(?:angle|text)")
 _PRICE = re.compile(r"([-+]?)(?:(?:US)?\\?([$€£]))(-?.+)", re.DOTALL)
 _LETTER_RUN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ ./"
@@ -122,7 +180,7 @@ def without_unit(text: str) -> tuple[str, Unit | None]:
 
 def _without_trailing_unit(text: str) -> tuple[str, Unit | None]:
     if (signed := _SIGN.fullmatch(text)) and not _ANGLE_OF.search(signed[1]):
-        return signed[1], _signed(signed[2])
+        return signed[1], FAHRENHEIT if "F" in (signed[3], signed[4]) else _signed(signed[2])
     start = text.find(r"\text{")
     while start > 0 and not _TEXT_TAIL.fullmatch(text, start):
         start = text.find(r"\text{", start + 1)
@@ -148,10 +206,17 @@ def _split_at(text: str, start: int, *, wrapped: bool) -> tuple[str, Unit | None
     body, words = text[:start].strip(), text[start:]
     can = body and (body[-1].isalnum() or body[-1] in ")}]!") and not body.endswith("\\")
     spaced = wrapped or words[:1] == " " or words in ("m^2", "m^3")
-    unit = _read_unit(re.sub(r"\\text|\\cdot|[{}]", " ", words).replace(" ^", "^"), bare=not wrapped, spaced=spaced)
+    raised = body.endswith("}") or body[-2:-1] == "^"  # after which normal notation keeps no space
+    spaced = spaced or (raised and len(words) > 1 and number(body) is not None and _all_known(words))
+    spelled = re.sub(r"\\text|\\cdot|[{}]", " ", re.sub(r"\^\{?(-?\d)\}?", r"^\1", words)).replace(" ^", "^")
+    unit = _read_unit(spelled, bare=not wrapped, spaced=spaced)
     if not can or unit is None or (not wrapped and not _bare_unit_may_follow(body, words)):
         return text, None
     return body, unit
+
+
+def _all_known(words: str) -> bool:
+    return all(map(_known, re.findall(r"[A-Za-z]+", words)))
 
 
 def _bare_unit_may_follow(body: str, words: str) -> bool:
@@ -174,8 +239,10 @@ def _read_unit(words: str, *, bare: bool, spaced: bool) -> Unit | None:
 
 def _is_unit_name(word: str, *, spaced: bool) -> bool:
     """Whether a bare word can be told from a product of variables."""
-    if word.lower() in _LETTERS:
+    if word.lower() in _LETTERS or word in _BARE_SYMBOLS:
         return spaced
+    if len(word) > 1 and word in _BY_SYMBOL and spaced:
+        return True
     return (
         len(word) >= (3 if spaced else 4)
         or word.lower() in ("sq", "per", "of", "in", "the")
@@ -192,7 +259,7 @@ def _product_of(tokens: list[str]) -> Unit:
         elif token.lower() in ("square", "sq", "cubic"):
             power = 3 if token.lower() == "cubic" else 2
         elif token[0].isalpha():
-            each = _UNITS.get(_singular(token))
+            each = _known(token)
             raised = sign * (int(following[1:]) if following.startswith("^") else power)
             power = 1
             if each is None:
@@ -380,9 +447,14 @@ def same_with_units(bare: bool | None, scaled: bool | None, one: Unit, other: Un
     if not (one.words or other.words):
         return False
     if bare is False and scaled is False:
-        return False
+        return None if _may_be_symbols(one.words ^ other.words) else False
     related = one.words <= other.words or other.words <= one.words
     return bare if related and one.dimensions == other.dimensions else None
+
+
+def _may_be_symbols(words: frozenset[str]) -> bool:
+    """Whether there are short words that may be unknown spellings of units."""
+    return any(len(word) <= 3 for word in words)
 
 
 def _same_in_bases(p: Quantity, q: Quantity) -> bool | None:

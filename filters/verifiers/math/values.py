@@ -19,6 +19,7 @@ from filters.verifiers.math.names import is_equation
 from filters.verifiers.math.notation import flat, split, unescaped, words_of
 from filters.verifiers.math.quantities import (
     DEGREE,
+    PERCENT,
     Unit,
     number,
     quantity,
@@ -26,7 +27,7 @@ from filters.verifiers.math.quantities import (
     same_with_units,
     without_unit,
 )
-from filters.verifiers.math.verdicts import UNDECIDED, Verdict, all_of
+from filters.verifiers.math.verdicts import UNDECIDED, Verdict, all_of, any_of
 
 OPTION = re.compile(r"(?:\\text)?[({]*([A-E])[.)}]+ ?(?=[^)}])(.{2,}|\d)")
 _WORD = re.compile(r"[A-Za-z]{3,}|no|[A-Za-z]", re.IGNORECASE)
@@ -47,11 +48,12 @@ _DATE = re.compile(
     r"(?:([a-z]+) (\d{1,2})(?:st|nd|rd|th)?|(\d{1,2})(?:st|nd|rd|th)?(?: of)? ([a-z]+))(?:,? ?(\d{4}))?"
 )
 _MEANINGS = {
-    "none": r"no (?:real |integer |positive )?(?:solutions?|roots?|values?)|none|\\emptyset ?|\\\{\\\}|"
+    "none": r"no (?:real |integer |positive )?(?:solutions?|roots?|values?)(?: exists?)?|none|\\emptyset ?|\\\{\\\}|"
     r"(?:the )?empty set|no such \w+(?: exists?)?|there (?:is|are) no (?:real )?(?:solutions?|roots?)",
     "undefined": r"undefined|not defined|does not exist|dne|doesn't exist|no limit",
     "infinite": r"infinitely many(?: (?:real )?solutions?)?|infinite(?: solutions?| number of solutions?)?",
     "all": r"all real numbers|all reals|\\mathbb\{r\}|all real values",
+    "integers": r"(?:all|any|every) integers?|\\mathbb\{z\}|the (?:set of )?(?:all )?integers",
     "infinity": r"\+?\\infty|\+?infinity",
     "minus infinity": r"-\\infty|-infinity|negative infinity",
 }
@@ -269,6 +271,9 @@ def _same_value(a: str, b: str) -> bool | None:
     if (unit and quantity(y)) and x == a:
         return None
     bare = same_formula(left, right)
+    if PERCENT in (unit, other) and None in (unit, other):  # 33.\overline{3}\% is 1/3
+        parts = _hundredth(left, unit), _hundredth(right, other)
+        return any_of((bare, same_formula(*parts)))
     if unit is None or other is None:
         return bare if bare is not False else _same_angle(left, unit, right, other)
     return same_with_units(bare, same_formula(_times(left, unit), _times(right, other)), unit, other)
@@ -278,6 +283,10 @@ def _same_value(a: str, b: str) -> bool | None:
 def _tree(text: str) -> Tree | None:
     value = number(text)
     return parsed(text) if value is None else ("number", value)
+
+
+def _hundredth(tree: Tree, unit: Unit | None) -> Tree:
+    return ("product", (("number", Fraction(1, 100)), tree)) if unit == PERCENT else tree
 
 
 def _times(tree: Tree, unit: Unit) -> Tree:

@@ -36,7 +36,7 @@ FOUND = [
     ("Final Answer: The largest $n$ is 34.", "34"),
     ("The answers are $1$ and $3$.", "1, 3"),
     ("答案是 42。", "42"),
-    ("Six rows of seven.\nSo there are 42 chairs.", "42"),
+    ("Six rows of seven.\nSo there are 42 chairs.", "42 chairs"),
     ('{"steps": 3, "answer": "42"}', "42"),
     (r"\boxed{5} The answer is 6.", "5"),
 ]
