@@ -103,7 +103,8 @@ def test_equal_pairs_are_checked_once_and_outcomes_come_in_order(monkeypatch: py
     asked: list[int] = []
     check = pool.check
     monkeypatch.setattr(pool, "check", lambda kind, pairs: asked.append(len(pairs)) or check(kind, pairs))
-    items = [Item("math", "5", r"\boxed{5}"), Item("math", "5", "none"), Item("math", "5", r"I say \boxed{5}")]
+    said = [r"\boxed{5}", "I do not know.", r"I say \boxed{5}"]
+    items = [Item("math", "5", each) for each in said]
     assert [each.status for each in verify_all(items)] == ["pass", "fail", "pass"]
     assert asked == [1]
 

@@ -34,6 +34,12 @@ _WORD = re.compile(r"[A-Za-z]{3,}|no|[A-Za-z]", re.IGNORECASE)
 _ARTICLE = re.compile(r"^(?:an?|the) ")
 _NAME_OF_ONE = re.compile(r"[A-Za-z]{4,}|yes")  # and not a product of variables
 _PHRASE = re.compile(r"(?=.*[A-Za-z]{3})[A-Za-z][A-Za-z'-]*(?:(?:,? |,)[A-Za-z][A-Za-z'-]*)*")
+_NUMERAL = re.compile(
+    r"\b(?:zero|ones?|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|\w+teen|\w+ty|\w*hundreds?|thousands?"
+    r"|\w*illions?|half|halves|thirds?|quarters?|\w+ths?|dozens?|pairs?|once|twice|thrice|single|double|triple"
+    r"|squared?|cubed?|root|sqrt|over|by|minus|plus|times|power|log|ln|pi|percent|[a-z])\b",
+    re.IGNORECASE,
+)
 _TRUTH = {"yes": True, "true": True, "correct": True, "no": False, "false": False, "incorrect": False}
 _CLOCK = re.compile(r"(\d{1,2})(?::(\d\d))?(?::00)?([ap])m")
 _CLOCK_24 = re.compile(r"(\d{1,2}):(\d\d)(?::00)?")
@@ -85,7 +91,14 @@ def same_value_quickly(a: str, b: str) -> bool | None:
         return _same_phrase(x.lower(), y.lower())
     if (p and _NAME_OF_ONE.fullmatch(y)) or (q and _NAME_OF_ONE.fullmatch(x)):
         return False
+    if (p and _says_no_number(y)) or (q and _says_no_number(x)):
+        return False
     return _same_value(a, b)
+
+
+def _says_no_number(text: str) -> bool:
+    """Whether several words are all there is, and none of them may be a number or make one."""
+    return " " in text and _PHRASE.fullmatch(text) is not None and not _NUMERAL.search(text)
 
 
 def same_value(a: str, b: str) -> bool | None:

@@ -490,6 +490,8 @@ HITS: list[tuple[str, str]] = [
 ]
 
 MISSES: list[tuple[str, str]] = [
+    ("1/3", "no idea"),
+    ("7", r"\boxed{not enough information}"),
     # Neighbours, signs, digits
     ("100", r"\boxed{101}"),
     ("100", r"\boxed{-100}"),
