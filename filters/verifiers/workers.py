@@ -129,7 +129,7 @@ class _Child:
         if name in self.learned:
             return
         async with _in_time_to_start():
-            if await self.ask(name, verifier(name).example, START_WITHIN) is CRASHED:
+            if (await self.ask(name, verifier(name).example, START_WITHIN)).status == "error":
                 raise _no_start(self.memory, name)
         self.learned.add(name)
 

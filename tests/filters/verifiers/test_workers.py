@@ -139,9 +139,10 @@ def test_no_more_is_remembered_than_allowed(monkeypatch):
     assert asyncio.run(run()) == 3
 
 
-def test_a_child_that_cannot_start_says_how_to_see_why():
-    with pytest.raises(RuntimeError, match="see why with"):
-        compare(HARD, memory=2**20)
+def test_a_child_that_cannot_start_says_how_to_see_why(monkeypatch):
+    monkeypatch.setattr(workers.sys, "executable", "/bin/false")
+    with pytest.raises(RuntimeError, match="ended at once; see why with: /bin/false -m filters.verifiers.workers"):
+        compare(HARD)
 
 
 def test_outside_its_context_a_pool_refuses():
