@@ -141,7 +141,7 @@ def test_no_more_is_remembered_than_allowed(monkeypatch):
 
 def test_a_child_that_cannot_start_says_how_to_see_why(monkeypatch):
     monkeypatch.setattr(workers.sys, "executable", "/bin/false")
-    with pytest.raises(RuntimeError, match="ended at once; see why with: /bin/false -m filters.verifiers.workers"):
+    with pytest.raises(RuntimeError, match=r"ended at once; see why with: /bin/false -m filters.verifiers.workers"):
         compare(HARD)
 
 
