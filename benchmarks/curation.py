@@ -247,11 +247,9 @@ def decontaminated(texts: Iterable[str], data: Path) -> str:
 
 def rouge_score(pool: Sequence[str], count: int) -> str:
     """Self-Instruct's own way: each question with every one of the pool; the rate tells what all would take."""
-    try:
-        from rouge_score.rouge_scorer import RougeScorer
-    except ImportError:
+    if find_spec("rouge_score") is None:
         return "not installed"
-    scorer = RougeScorer(["rougeL"], use_stemmer=False)
+    scorer = import_module("rouge_score.rouge_scorer").RougeScorer(["rougeL"], use_stemmer=False)
     started = time.perf_counter()
     for text in pool[:count]:
         max(scorer.score(text, other)["rougeL"].fmeasure for other in pool[-50:])
