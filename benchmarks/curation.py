@@ -31,6 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from filters import planting
+from filters.artifact import artifact
 from filters.benchmarks import Item, read
 from filters.contamination import Hit, contaminated
 from filters.contamination_report import Rate, overlaps
@@ -112,7 +113,7 @@ def planted(data: Path) -> None:
     items = read(data / "benchmarks")
     made = prompts(data, items, Random(4))
     texts = [each.text for each in made]
-    hits = list(contaminated(texts, str(data / "benchmarks")))
+    hits = list(contaminated(texts, artifact(data / "benchmarks")))
     show_recall(
         "near-duplicates of earlier prompts",
         made,
@@ -177,7 +178,7 @@ def share(flags: Sequence[bool]) -> str:
 def train(data: Path) -> None:
     """GSM8K's training set against every benchmark."""
     items, texts = read(data / "benchmarks"), questions(data / "gsm8k/train.jsonl")
-    hits = list(contaminated(texts, str(data / "benchmarks")))
+    hits = list(contaminated(texts, artifact(data / "benchmarks")))
     table = Table("benchmark", title="GSM8K train holds", box=None, pad_edge=False, title_justify="left")
     for column in ("items", "found", "questions", "share of the questions", "methods"):
         table.add_column(column, justify="right")
@@ -242,7 +243,7 @@ def gave(found: Iterable[object]) -> str:
 
 
 def decontaminated(texts: Iterable[str], data: Path) -> str:
-    return f"{sum(1 for hits in contaminated(texts, str(data / 'benchmarks')) if hits):,} with an item"
+    return f"{sum(1 for hits in contaminated(texts, artifact(data / 'benchmarks')) if hits):,} with an item"
 
 
 def rouge_score(pool: Sequence[str], count: int) -> str:

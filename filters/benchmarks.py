@@ -1,19 +1,21 @@
-"""Benchmarks: what a training set must not contain, as JSONL or Parquet files in a folder."""
+"""Benchmarks: what a training set must not contain, as JSONL or Parquet files in a folder and its folders."""
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator, Mapping
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
-COLUMNS = ("question", "problem", "prompt", "instruction")  # that hold the question; the first that is there
+# That hold the question: the first that is there.
+COLUMNS = ("question", "problem", "prompt", "instruction", "Question", "Problem", "query", "input", "text")
+ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
 
 
 class Item(NamedTuple):
-    """One item of a benchmark: its file, its row there from 0, and what is asked."""
+    """One item of a benchmark: its file within the folder, its row there from 0, and what is asked."""
 
     file: str
     number: int
@@ -21,49 +23,41 @@ class Item(NamedTuple):
     answer: str | None = None
 
 
-class File(NamedTuple):
-    """A file of a folder, as far as it can be told without reading it."""
-
-    name: str
-    size: int
-    changed: int  # nanoseconds
-
-
-def files_of(folder: Path | str) -> tuple[File, ...]:
-    """The benchmark files of a folder, by name. Raises ValueError when there are none."""
-    here = sorted(path for path in Path(folder).glob("*") if path.suffix in (".jsonl", ".parquet"))
+def files_of(folder: Path | str) -> list[Path]:
+    """The benchmark files of a folder and of those in it, by name. Raises ValueError when there are none."""
+    here = sorted(path for path in Path(folder).rglob("*") if path.name.endswith(ENDINGS))
     if not here:
         raise ValueError(f"no *.jsonl or *.parquet in {folder}: there is nothing to compare with")
-    return tuple(File(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in here)
-
-
-def digest_of(folder: Path | str) -> str:
-    """A digest of what the files hold, and of their names."""
-    found = blake2b(digest_size=16)
-    for file in files_of(folder):
-        content = (Path(folder) / file.name).read_bytes()
-        found.update(blake2b(file.name.encode("utf-8", "surrogateescape")).digest() + blake2b(content).digest())
-    return found.hexdigest()
+    return here
 
 
 def read(folder: Path | str) -> list[Item]:
     """All items of all files. Raises ValueError for a file without questions."""
-    return [item for file in files_of(folder) for item in _items(Path(folder) / file.name)]
+    return [item for file in files_of(folder) for item in _items(file, file.relative_to(folder).as_posix())]
 
 
-def _items(path: Path) -> Iterator[Item]:
+def _items(path: Path, name: str) -> Iterator[Item]:
     rows = list(_parquet(path) if path.suffix == ".parquet" else _jsonl(path))
-    column = next((name for name in COLUMNS if any(name in row for row in rows)), None)
+    column = next((column for column in COLUMNS if any(column in row for row in rows)), None)
     if column is None:
         raise ValueError(f"{path}: no column {', '.join(COLUMNS)}")
     for number, row in enumerate(rows):
-        if isinstance(question := row.get(column), str):
+        if question := _text(row.get(column)):
             answer = row.get("answer")
-            yield Item(path.name, number, question, None if answer is None else str(answer))
+            yield Item(name, number, question, None if answer is None else str(answer))
+
+
+def _text(asked: Any) -> str:
+    """A question, also where it is a conversation: what its user says."""
+    if isinstance(asked, list):
+        said = (each for each in asked if isinstance(each, dict) and each.get("role") == "user")
+        return "\n\n".join(_text(each.get("content")) for each in said)
+    return asked if isinstance(asked, str) else ""
 
 
 def _jsonl(path: Path) -> Iterator[Mapping[str, Any]]:
-    for number, line in enumerate(path.read_bytes().splitlines()):
+    content = path.read_bytes()
+    for number, line in enumerate((gzip.decompress(content) if path.suffix == ".gz" else content).splitlines()):
         if not line.strip():
             continue
         try:

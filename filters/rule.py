@@ -52,13 +52,15 @@ class Rule(NamedTuple):
 
     `run` is, by kind: row, `(case, check, **parameters) -> Iterable[Ruling]`; ordered, `(**parameters) -> Memory`;
     snapshot, `(cases, **parameters) -> list[Ruling]`, one for each case. `check` stays pure: which references and
-    answers it will be asked about is told beforehand by `compares`.
+    answers it will be asked about is told beforehand by `compares`. A snapshot rule `reads_questions` if it looks at
+    them: else it is handed none, since a version may have millions.
     """
 
     run: Callable[..., Any]
     version: int
     kind: Literal["row", "ordered", "snapshot"]
     compares: Callable[[Case], Iterable[tuple[str, str]]] = lambda case: ()
+    reads_questions: bool = False
 
 
 def passed(**what: Any) -> Ruling:

@@ -30,7 +30,7 @@ from pipelines.inference.client import Client, Stopping
 from pipelines.inference.engine import Misconfigured, Outage
 from pipelines.journal import Journal
 from pipelines.records import Verdict, verdict
-from pipelines.stage import Run, Shard, run_shard
+from pipelines.stage import BoundRule, Run, Shard, Step, run_shard
 from pipelines.stages.select import select
 from pipelines.store import DiskFull, replace
 
@@ -63,18 +63,37 @@ class Done:
     cases: dict[int, Case]  # of the live ones, where a selection is to look at them
 
     @classmethod
-    def of(cls, shard: Shard, *, for_selection: bool) -> Done:
+    def of(cls, shard: Shard, selection: Step | None) -> Done:
         told = {each.id: each for each in shard.facts.verdicts}
         out = {draw: told[id] for draw, id in shard.out.items()}
         live = {each.draw or 0: each.id for each in shard.live}
-        cases = {each.draw or 0: light(shard.case(each)) for each in shard.live if for_selection}
+        cases = {each.draw or 0: light(shard.case(each), selection) for each in shard.live if selection}
         return cls(shard.start, shard.stop, shard.outputs, out, live, cases)
 
 
-def light(case: Case) -> Case:
-    """A case without its attempts: what rules over a whole version look at."""
-    about = [each for each in case.verdicts if each.subjects == (case.problem.id,)]
-    return Case(case.problem._replace(question="", details="{}"), verdicts=about)
+def light(case: Case, selection: Step) -> Case:
+    """A case without its attempts: what rules over a whole version look at.
+
+    What was said of an attempt stays where a rule of the selection names the rule that said it.
+    """
+    rules: list[BoundRule] = selection.parameters["rules"]
+    named = {name for each in rules for name in _texts_in(each.parameters)}
+    about = [
+        each for each in case.verdicts if each.subjects == (case.problem.id,) or each.rule.partition("@")[0] in named
+    ]
+    reads = any(each.rule.reads_questions for each in rules)
+    return Case(case.problem if reads else case.problem._replace(question="", details="{}"), verdicts=about)
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """All texts in a parameter, at whatever depth, keys too."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            yield from (text for pair in value.items() for each in pair for text in _texts_in(each))
+        case list() | tuple():
+            yield from (text for each in value for text in _texts_in(each))
 
 
 @dataclass
@@ -241,7 +260,7 @@ class Mill:
         self._tell()
 
     def _done(self, shard: Shard) -> Done:
-        return Done.of(shard, for_selection=self._recipe.selection is not None)
+        return Done.of(shard, self._recipe.selection)
 
     def _close_ranks(self) -> None:
         while self._made in self._early:

@@ -14,17 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filters.table import RULES, rule
 from pipelines.inference.engines import parse_model
 from pipelines.inference.model import BadModel, Model, Sampling
-from pipelines.recipe import KEYS, BadRecipe, checked, known, nearest, positive, stage_name
+from pipelines.recipe import KEYS, BadRecipe, checked, find_file, known, nearest, positive, stage_name
 from pipelines.rows import BadRows, Rows, Seeds
+from pipelines.rules import bind_rule
 from pipelines.stage import BoundRule, Order, Stage, Step
 from pipelines.stages.table import STAGES
 from pipelines.views.table import VIEWS
 from prompts.template import Template, TemplateError, load
-
-PROJECT = Path(__file__).parent.parent
 
 TARGET_KEYS = {"accepted", "candidates"}
 SHARD_BYTES = 256 << 20  # what the answers of one shard may come to, at their longest
@@ -203,7 +201,7 @@ def _value(given: Any, hint: Any, where: str, models: Mapping[str, Model], folde
         rows = _rows(given, where, folder)
         return Seeds(rows) if hint is Seeds else rows
     if hint == list[BoundRule]:
-        return [_rule(each, where) for each in checked(given, list, where)]
+        return [bind_rule(each, where, folder) for each in checked(given, list, where)]
     if hint is Sampling:
         return checked(given, dict, where)
     return checked(given, hint, where)
@@ -215,55 +213,7 @@ def _rows(given: Any, where: str, folder: Path) -> Rows:
     paths = table.get("path")
     paths = [paths] if isinstance(paths, str) else checked(paths, list, f"{where}.path")
     columns = checked(table.get("columns", {}), dict, f"{where}.columns")
-    return Rows([_find_file(checked(path, str, where), where, folder) for path in paths], columns=columns)
-
-
-def _find_file(path: str, where: str, folder: Path) -> Path:
-    """A file as the person sees it, or beside the recipe, or in the project."""
-    for base in (Path(), folder, PROJECT):
-        if (base / path).is_file():
-            return base / path
-    raise BadRecipe(f"{where}: no file {path} here, beside the recipe or in the checkout; --set may name another")
-
-
-def _rule(given: Any, where: str) -> BoundRule:
-    table = {"rule": given} if isinstance(given, str) else dict(checked(given, dict, where))
-    name = table.pop("rule", None)
-    if name is None:
-        raise BadRecipe(f'{where}: which rule? Write its name as rule = "NAME", beside its parameters')
-    if name not in RULES:
-        raise BadRecipe(f"{where}: no rule {name!r}{nearest(str(name), RULES)}; there are: {', '.join(RULES)}")
-    found = rule(name)
-    accepted = inspect.signature(found.run).parameters.values()
-    hints = typing.get_type_hints(found.run.__init__ if inspect.isclass(found.run) else found.run)
-    parameters = {each.name: each for each in accepted if each.kind is inspect.Parameter.KEYWORD_ONLY}
-    known(table, parameters, f"{where}: rule {name!r}")
-    missing = [
-        each for each in parameters if each not in table and parameters[each].default is inspect.Parameter.empty
-    ]
-    if missing:
-        raise BadRecipe(f"{where}: rule {name!r} needs {', '.join(missing)}")
-    for each, value in table.items():
-        _check_parameter(value, hints[each], f"{where}: rule {name!r}, {each}")
-    bound = BoundRule(name, found, {**_defaults(parameters), **table})
-    try:
-        try_out(bound)
-    except ValueError as error:
-        raise BadRecipe(f"{where}: {error}") from error
-    return bound
-
-
-def try_out(each: BoundRule) -> None:
-    """Let a rule refuse its parameters, on nothing. Raises its ValueError."""
-    if each.rule.kind == "ordered":
-        each.rule.run(**each.parameters)
-    if each.rule.kind == "snapshot":
-        each.rule.run([], **each.parameters)
-
-
-def _defaults(parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
-    """A rule's own values for what a recipe leaves out: they count, so they are written down too."""
-    return {name: each.default for name, each in parameters.items() if each.default is not inspect.Parameter.empty}
+    return Rows([find_file(checked(path, str, where), where, folder) for path in paths], columns=columns)
 
 
 def _check_rules(name: str, use: str, rules: Sequence[BoundRule]) -> None:
@@ -283,15 +233,3 @@ def _give_order(steps: Sequence[Step]) -> None:
         ordered = [each for each in step.parameters.get("rules", []) if each.rule.kind == "ordered"]
         if ordered:
             step.order = Order(ordered, seeds)
-
-
-def _check_parameter(given: Any, hint: Any, where: str) -> None:
-    """Check a value against a plain type, or against a union of plain types and None."""
-    kinds = typing.get_args(hint) or (hint,)
-    for kind in kinds:
-        if kind is float and isinstance(given, int) and not isinstance(given, bool):
-            return
-        if isinstance(given, kind) and (kind is bool or not isinstance(given, bool)):
-            return
-    names = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
-    raise BadRecipe(f"{where} = {given!r} should be of type {names}")

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 RECIPES = Path(__file__).parent / "recipes"
+PROJECT = Path(__file__).parent.parent
 
 KEYS = {"name", "about", "paper", "seed", "shard", "target", "arms", "without", "models", "stages", "views"}
+FILES = {"seeds", "rows", "path", "against", "losses"}  # what names files, in stages and their rules
 TABLES = {"target", "arms", "without", "models"}
 
 
@@ -32,6 +34,14 @@ def find(name: str) -> Path:
     if path.is_file():
         return path
     raise BadRecipe(f"no recipe {name!r}{nearest(name, names())}; there are: {', '.join(names())}")
+
+
+def find_file(path: str, where: str, folder: Path) -> Path:
+    """A file or folder as the person sees it, or beside the recipe, or in the project."""
+    for base in (Path(), folder, PROJECT):
+        if (base / path).exists():
+            return base / path
+    raise BadRecipe(f"{where}: no file {path} here, beside the recipe or in the checkout; --set may name another")
 
 
 def names() -> list[str]:
@@ -62,20 +72,19 @@ def read(path: Path, *, changes: Sequence[str] = ()) -> dict[str, Any]:
 
 def _anchor(value: Mapping[str, Any], folder: Path) -> None:
     """Let files that lie beside the recipe be found from elsewhere too, when a version keeps the recipe."""
-
-    def anchored(path: Any) -> Any:
-        beside = isinstance(path, str) and not Path(path).is_file() and (folder / path).is_file()
-        return str(folder / path) if beside else path
-
     for stage in value.get("stages", []):
-        for key in ("seeds", "rows"):
-            given = stage.get(key)
-            if isinstance(given, dict) and "path" in given:
-                given["path"] = anchored(given["path"])
-            elif isinstance(given, list):
-                stage[key] = [anchored(each) for each in given]
-            elif given is not None:
-                stage[key] = anchored(given)
+        named = [stage, *(each for each in stage.get("rules", ()) if isinstance(each, dict))]
+        named += [each for each in stage.values() if isinstance(each, dict)]
+        for table in named:
+            for key in FILES & table.keys():
+                paths = table[key]
+                inner = [_anchored(each, folder) for each in paths] if isinstance(paths, list) else paths
+                table[key] = _anchored(inner, folder)
+
+
+def _anchored(path: Any, folder: Path) -> Any:
+    beside = isinstance(path, str) and not Path(path).exists() and (folder / path).exists()
+    return str(folder / path) if beside else path
 
 
 def _check_shape(value: Mapping[str, Any]) -> None:
@@ -94,7 +103,7 @@ def apply(value: dict[str, Any], change: str) -> None:
     place = place.strip()
     if place in value.get("arms", {}):
         place = f"arms.{place}"
-    assign(value, place, _toml_value(text.strip()))
+    assign(value, place, toml_value(text.strip()))
 
 
 def assign(value: dict[str, Any], place: str, new: Any) -> None:
@@ -127,7 +136,7 @@ def stage_name(stage: Mapping[str, Any]) -> str:
     return stage.get("name", stage.get("use", "?"))
 
 
-def _toml_value(text: str) -> Any:
+def toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from filters.artifact import Artifact
 from filters.rule import Case, Memory, Rule
 from pipelines.checks import Checks, comparing
 from pipelines.inference.client import Client, Stopping
@@ -80,6 +81,8 @@ def identity(value: Any, start: int, stop: int) -> Any:
             return str(value)
         case Rows() | Seeds():
             return value.identity(start, stop)
+        case Artifact():
+            return value.digest
         case list() | tuple():
             return [identity(each, start, stop) for each in value]
         case dict():
@@ -98,6 +101,11 @@ class BoundRule(NamedTuple):
     @property
     def label(self) -> str:
         return f"{self.name}@{self.rule.version}"
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """Its parameters, as facts tell them."""
+        return identity(self.parameters, 0, 0)
 
 
 class Shard:

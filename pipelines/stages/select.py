@@ -11,10 +11,16 @@ from pipelines.stages.sift import to_verdict
 
 
 def select(cases: Sequence[Case], step: Step) -> list[list[Verdict]]:
-    """For each case the verdicts of the step's snapshot rules over all of them. What they fail is not accepted."""
+    """For each case the verdicts of the step's snapshot rules over all of them. What they fail is not accepted.
+
+    Each rule sees all cases, and what the rules before it said of them: one may cluster what the next one balances.
+    """
     told: list[list[Verdict]] = [[] for _ in cases]
     for each in step.parameters["rules"]:
         rulings = each.rule.run(cases, **each.parameters)
-        for verdicts, case, ruling in zip(told, cases, rulings, strict=True):
-            verdicts.append(to_verdict(ruling, case, each, step.label))
+        said = [to_verdict(ruling, case, each, step.label) for case, ruling in zip(cases, rulings, strict=True)]
+        for verdicts, verdict in zip(told, said, strict=True):
+            verdicts.append(verdict)
+        known = zip(cases, said, strict=True)
+        cases = [case._replace(verdicts=[*case.verdicts, verdict]) for case, verdict in known]
     return told

@@ -66,6 +66,6 @@ def to_verdict(ruling: Ruling, case: Case, each: BoundRule, stage: str) -> Verdi
         status=ruling.status,
         score=ruling.score,
         value=ruling.value,
-        context={**each.parameters, **ruling.context},
+        context={**each.told, **ruling.context},
         evidence={**reason, **ruling.evidence},
     )
