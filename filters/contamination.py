@@ -21,7 +21,8 @@ from typing import NamedTuple
 
 from rapidfuzz import fuzz
 
-from filters.benchmarks import File, Item, digest_of, files_of, read
+from filters.artifact import Artifact
+from filters.benchmarks import Item, read
 from filters.chunks import chunks, in_processes
 from filters.rule import Case, Check, Ruling, failed, passed, unsure
 from filters.similarity import Vocabulary
@@ -64,21 +65,21 @@ def contamination(
     case: Case,
     check: Check,
     *,
-    against: str | None = None,
+    against: Artifact | None = None,
     covered: float = Limits().covered,
     alike: float = Limits().alike,
     shared: float = Limits().shared,
 ) -> list[Ruling]:
     """Pass a question that holds no item of the benchmarks in the folder `against` (JSONL or Parquet).
 
-    The score is the share of the item that was found; the evidence names file, item and passage; the context has a
-    digest of the benchmarks. Raises ValueError when the folder has none.
+    The score is the share of the item that was found; the evidence names file, item and passage. Raises ValueError
+    when the folder has no benchmarks.
     """
     if against is None:
         return [unsure("no benchmarks to compare with: say against = FOLDER")]
-    benchmarks = _benchmarks(against, files_of(against))
+    benchmarks = _benchmarks(against)
     limits = Limits(covered, alike, shared)
-    context = {"benchmarks": benchmarks.digest, "items": len(benchmarks.items)}
+    context = {"items": len(benchmarks.items)}
     hits = benchmarks.hits(case.problem.question, limits)
     if not hits:
         return [passed(context=context)]
@@ -88,16 +89,16 @@ def contamination(
 
 
 @lru_cache(maxsize=4)
-def _benchmarks(folder: str, files: tuple[File, ...]) -> Benchmarks:
-    """The index of a folder, as long as its files are these."""
-    return Benchmarks(read(folder), digest_of(folder))
+def _benchmarks(against: Artifact) -> Benchmarks:
+    """The index of a folder, as long as it holds just this."""
+    return Benchmarks(read(against.path))
 
 
 # --- A million at once ----------------------------------------------------------------------------------------
 
 
 def contaminated(
-    texts: Iterable[str], against: str, *, limits: Limits | None = None, processes: int = 2
+    texts: Iterable[str], against: Artifact, *, limits: Limits | None = None, processes: int = 2
 ) -> Iterator[list[Hit]]:
     """The hits of each text, in order. The stream is read once and not kept."""
     look = _Look(against, limits or Limits())
@@ -106,11 +107,11 @@ def contaminated(
 
 
 class _Look(NamedTuple):
-    against: str
+    against: Artifact
     limits: Limits
 
     def __call__(self, texts: Sequence[str]) -> list[list[Hit]]:
-        benchmarks = _benchmarks(self.against, files_of(self.against))
+        benchmarks = _benchmarks(self.against)
         return [benchmarks.hits(text, self.limits) for text in texts]
 
 
@@ -137,8 +138,8 @@ class Passage(NamedTuple):
 class Benchmarks:
     """Items of benchmarks, to be asked which of them a text holds. Nothing in it changes once it is made."""
 
-    def __init__(self, items: Sequence[Item], digest: str = "") -> None:
-        self.items, self.digest = items, digest
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.items = items
         self._vocabulary, self._masks = Vocabulary(), Vocabulary()
         self._number = self._masks.learn(["#"])
         texts = [words(item.question) for item in items]

@@ -1,7 +1,7 @@
 """Items of benchmarks in questions: what is found, where, and what is left alone."""
 
+import gzip
 import json
-import os
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.benchmarks import Item, digest_of, read
+from filters.artifact import artifact
+from filters.benchmarks import Item, read
 from filters.contamination import Benchmarks, Hit, Limits, contaminated, contamination
 from filters.contamination_report import Rate, errors, neighbours, overlaps
 from filters.planting import embedded, paraphrased, renamed, renumbered, verbatim
@@ -175,12 +176,12 @@ def test_both_kinds_of_files_are_read(folder: Path):
 
 
 def test_the_rule_names_what_it_found(folder: Path):
-    ruling = rule_on(f"{CLEAN} {DUCKS}", against=str(folder))
+    ruling = rule_on(f"{CLEAN} {DUCKS}", against=artifact(folder))
     assert (ruling.status, ruling.reason, ruling.score) == ("fail", "like an item of a.jsonl", 1.0)
     assert (ruling.evidence["item"], ruling.evidence["method"]) == (0, "n-gram")
     assert ruling.evidence["span"] == DUCKS.rstrip("?")
-    assert ruling.context == {"benchmarks": digest_of(folder), "items": 6}
-    assert rule_on(CLEAN, against=str(folder)).status == "pass"
+    assert ruling.context == {"items": 6}
+    assert rule_on(CLEAN, against=artifact(folder)).status == "pass"
 
 
 def test_without_a_folder_nothing_can_be_said():
@@ -189,24 +190,24 @@ def test_without_a_folder_nothing_can_be_said():
 
 def test_limits_can_be_set(folder: Path):
     changed = DUCKS.replace("16", "17")
-    assert rule_on(changed, against=str(folder)).status == "fail"
-    strict = rule_on(DUCKS[:130], against=str(folder), covered=1.0, alike=1.0, shared=1.0)
+    assert rule_on(changed, against=artifact(folder)).status == "fail"
+    strict = rule_on(DUCKS[:130], against=artifact(folder), covered=1.0, alike=1.0, shared=1.0)
     assert strict.status == "fail", "13 words in a row count whatever the limits"
-    assert rule_on(DUCKS[:60], against=str(folder), covered=1.0, alike=1.0, shared=1.0).status == "pass"
+    assert rule_on(DUCKS[:60], against=artifact(folder), covered=1.0, alike=1.0, shared=1.0).status == "pass"
 
 
 def test_a_changed_file_is_read_again(folder: Path):
-    before = rule_on(CLEAN, against=str(folder))
+    before = rule_on(CLEAN, against=artifact(folder))
     with (folder / "a.jsonl").open("a") as file:
         file.write(json.dumps({"question": CLEAN}))
-    after = rule_on(CLEAN, against=str(folder))
+    after = rule_on(CLEAN, against=artifact(folder))
     assert (before.status, after.status) == ("pass", "fail")
-    assert before.context["benchmarks"] != after.context["benchmarks"]
+    assert (before.context, after.context) == ({"items": 6}, {"items": 7})
 
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(b"{", "line 1: no JSON"), (b"[1]", "line 1: no JSON object"), (b'{"text": "x"}', "no column question")],
+    [(b"{", "line 1: no JSON"), (b"[1]", "line 1: no JSON object"), (b'{"words": "x"}', "no column question")],
 )
 def test_a_file_that_is_no_benchmark_is_told(tmp_path: Path, content: bytes, complaint: str):
     (tmp_path / "x.jsonl").write_bytes(content)
@@ -214,15 +215,23 @@ def test_a_file_that_is_no_benchmark_is_told(tmp_path: Path, content: bytes, com
         read(tmp_path)
 
 
+def test_folders_in_the_folder_conversations_and_compressed_files_are_read(tmp_path: Path):
+    (tmp_path / "data").mkdir()
+    asked = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": DUCKS}]
+    (tmp_path / "data/test.jsonl.gz").write_bytes(gzip.compress(json.dumps({"prompt": asked}).encode()))
+    assert read(tmp_path) == [Item("data/test.jsonl.gz", 0, DUCKS)]
+
+
 def test_an_empty_folder_is_told(tmp_path: Path):
+    (tmp_path / "notes.txt").write_text("not a benchmark")
     with pytest.raises(ValueError, match="nothing to compare with"):
-        rule_on(DUCKS, against=str(tmp_path))
+        rule_on(DUCKS, against=artifact(tmp_path))
 
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_stream_is_judged_text_by_text(folder: Path, processes: int):
     texts = [CLEAN, DUCKS, "", TRAINS] * 300
-    found = list(contaminated(texts, str(folder), processes=processes))
+    found = list(contaminated(texts, artifact(folder), processes=processes))
     alone = Benchmarks(read(folder))
     assert found[:4] == [alone.hits(text) for text in texts[:4]]
     assert found == found[:4] * 300
@@ -289,8 +298,3 @@ def test_planted_items_of_real_benchmarks_are_found_and_real_problems_are_not():
     assert shares["paraphrased"] <= 0.1
     assert found.false_alarms.k / found.false_alarms.n <= 0.005
 
-
-def test_the_stored_time_of_a_file_is_what_tells_a_change(folder: Path):
-    rule_on(CLEAN, against=str(folder))
-    os.utime(folder / "a.jsonl", ns=(1, 1))
-    assert rule_on(CLEAN, against=str(folder)).context["benchmarks"] == digest_of(folder)
