@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.stages.pose import Posing, read_posing
 from prompts.template import load
+from tests.each import each_of
 from tests.pipelines.stages.bench import Bench, answered, posed
 
 PLAN_SOLVE = load("pose/plan-solve")
@@ -54,13 +55,13 @@ MALFORMED: dict[str, tuple[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", READ)
+@each_of(READ)
 def test_the_parts_of_a_posing_are_read(name: str):
     text, wanted = READ[name]
     assert read_posing(answered(posed(0), text), PLAN_SOLVE) == wanted
 
 
-@pytest.mark.parametrize("name", MALFORMED)
+@each_of(MALFORMED)
 def test_what_cannot_be_read_is_told_why(name: str):
     text, reason = MALFORMED[name]
     assert read_posing(answered(posed(0), text), PLAN_SOLVE) == reason
