@@ -8,6 +8,8 @@ from __future__ import annotations
 import copy
 import difflib
 import tomllib
+import types
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -155,11 +157,14 @@ def known(table: Mapping[str, Any], names: Iterable[str], where: str) -> None:
             raise BadRecipe(f"{where} has no key {key!r}{nearest(key, names)}; it may have: {', '.join(names)}")
 
 
-def checked(given: Any, kind: type, where: str) -> Any:
-    """The value, if it is of that type; a truth is no number, and a whole number does for any."""
-    fits = isinstance(given, kind) or (kind is float and isinstance(given, int))
-    if not fits or (isinstance(given, bool) and kind is not bool):
-        raise BadRecipe(f"{where} = {given!r} should be of type {kind.__name__}")
+def checked(given: Any, kind: Any, where: str) -> Any:
+    """The value, if it is of that type, or of one in a union; a truth is no number, and a whole number does for any."""
+    union = typing.get_args(kind) if isinstance(kind, types.UnionType) else [kind]
+    kinds = [typing.get_origin(each) or each for each in union]
+    fits = any(isinstance(given, each) or (each is float and isinstance(given, int)) for each in kinds)
+    if not fits or (isinstance(given, bool) and bool not in kinds):
+        names = " or ".join(each.__name__ for each in kinds if each is not type(None))
+        raise BadRecipe(f"{where} = {given!r} should be of type {names}")
     return given
 
 

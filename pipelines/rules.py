@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import tomllib
-import types
 import typing
 from pathlib import Path
 from typing import Any
@@ -70,17 +69,10 @@ def _defaults(run: Any) -> dict[str, Any]:
 
 
 def _value(given: Any, hint: Any, where: str, folder: Path) -> Any:
-    """A value as the rule takes it: of a plain type, of a union of such and None, or a file known by its content."""
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if Artifact in kinds:
+    """A value as the rule takes it; a file is known by its content."""
+    if Artifact in typing.get_args(hint):
         return artifact(find_file(checked(given, str, where), where, folder))
-    for kind in (typing.get_origin(each) or each for each in kinds):
-        if kind is float and isinstance(given, int) and not isinstance(given, bool):
-            return given
-        if isinstance(given, kind) and (kind is bool or not isinstance(given, bool)):
-            return given
-    names = " or ".join(kind.__name__ for kind in kinds if kind is not type(None))
-    raise BadRecipe(f"{where} = {given!r} should be of type {names}")
+    return checked(given, hint, where)
 
 
 def _tried(bound: BoundRule) -> BoundRule:

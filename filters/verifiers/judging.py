@@ -16,7 +16,10 @@ Preference = Literal["A", "B", "tie"]
 
 # --- What a judge is shown ------------------------------------------------------------------------------------
 
-MARKS = ("task", "reference", "response", "response_a", "response_b", "trace", "reason", "verdict", "score")
+MARKS = (
+    *("task", "reference", "response", "response_a", "response_b", "trace"),
+    *("reason", "verdict", "score", "level", "strategies", "step"),
+)
 _GAP = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]{0,9}"  # what may be hidden inside of a mark
 _MARK = re.compile(
     rf"[<＜](?={_GAP}[/／]?{_GAP}(?:{'|'.join(MARKS)}){_GAP}[>＞])"  # noqa: RUF001 - as wide as it is meant

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from filters.rule import Case, Check, Ruling
 from pipelines.records import Facts, Verdict, verdict
@@ -57,15 +58,23 @@ def _rulings(each: BoundRule, case: Case, check: Check, step: Step) -> list[Ruli
 
 def to_verdict(ruling: Ruling, case: Case, each: BoundRule, stage: str) -> Verdict:
     """A ruling as a fact; the rule's parameters are part of its context."""
+    about = ruling.about or (case.problem.id,)
+    return as_fact(ruling, about=about, draw=case.problem.draw, stage=stage, rule=each.label, context=each.told)
+
+
+def as_fact(
+    ruling: Ruling, *, about: Sequence[str], draw: int | None, stage: str, rule: str, context: Mapping[str, Any]
+) -> Verdict:
+    """A ruling about the facts of these ids as a fact."""
     reason = {} if ruling.reason is None else {"reason": ruling.reason}
     return verdict(
-        subjects=ruling.about or [case.problem.id],
+        subjects=about,
         stage=stage,
-        draw=case.problem.draw,
-        rule=each.label,
+        draw=draw,
+        rule=rule,
         status=ruling.status,
         score=ruling.score,
         value=ruling.value,
-        context={**each.told, **ruling.context},
+        context={**context, **ruling.context},
         evidence={**reason, **ruling.evidence},
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pipelines.stage import Stage
+from pipelines.stages.annotate import first_error, level, strategies
 from pipelines.stages.appeal import appeal, check_appeal
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.grade import check_grade, grade
-from pipelines.stages.judge import check_judge, check_prefer, judge, prefer
+from pipelines.stages.judge import check_judge, check_prefer, check_votes, judge, prefer
 from pipelines.stages.pose import check_pose, pose
 from pipelines.stages.recheck import recheck
 from pipelines.stages.select import select
@@ -28,6 +29,13 @@ STAGES: dict[str, Stage] = {
     "judge": Stage(judge, version=1, defaults={**JUDGE, "prompt": "judge/task"}, tells=MATERIAL, check=check_judge),
     "prefer": Stage(
         prefer, version=1, defaults={**JUDGE, "prompt": "judge/pair"}, tells=MATERIAL, check=check_prefer
+    ),
+    "level": Stage(level, version=1, defaults={**JUDGE, "prompt": "judge/level"}, tells=MATERIAL, check=check_votes),
+    "strategies": Stage(
+        strategies, version=1, defaults={**JUDGE, "prompt": "judge/strategies"}, tells=MATERIAL, check=check_votes
+    ),
+    "first_error": Stage(
+        first_error, version=1, defaults={**JUDGE, "prompt": "judge/first-error"}, tells=MATERIAL, check=check_votes
     ),
     "appeal": Stage(
         appeal, version=1, defaults={**JUDGE, "prompt": "judge/reference"}, tells=MATERIAL, check=check_appeal
