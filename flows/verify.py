@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import contextlib
-import gzip
-import json
 import os
 import time
 from collections import Counter
@@ -19,7 +15,8 @@ import orjson
 from filters.verifiers import VERIFIERS, answer_in, choice, verifier
 from filters.verifiers.outcome import Outcome
 from filters.verifiers.pool import Item, verify_all
-from filters.verifiers.reading import composed, is_several, kind_of, reference_text, response_text
+from filters.verifiers.reading import composed, is_several, reference_text, response_text
+from flows.files import open_rows, type_of
 from pipelines.rows import BadRows, inside
 
 if TYPE_CHECKING:
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2_000  # responses that are looked at together
 SHOWN = 10  # disagreements that are shown
-GROUP_BYTES = 64 << 20  # of a row group of Parquet
 
 # Names that people give to their columns, the likeliest first.
 USUAL = {
@@ -131,7 +127,7 @@ def verify_file(
     `given` names the columns that do not have a usual name, `kind` a verifier or a column of names. The verdicts go
     into one new column, a struct for each response. Raises BadRows; nothing is written then.
     """
-    table = _open(path)
+    table = open_rows(path)
     _, first_rows = next(table.chunks(), (0, []))
     names = table.names(first_rows)
     if not first_rows:
@@ -143,10 +139,11 @@ def verify_file(
     partial = report.out.with_name(f".{report.out.name}.{os.getpid()}.part")
     started = time.monotonic()
     try:
-        with table.writer(partial, column, columns.response) as write:
+        with table.writer(partial, lambda schema: [_field(schema, column, columns.response)]) as write:
             for first, rows in table.chunks():
                 for start, some in _few(rows, columns):
-                    write(some, _verify_rows(path, first + start, some, columns, kind, report))
+                    verdicts = _verify_rows(path, first + start, some, columns, kind, report)
+                    write([{**row, column: verdict} for row, verdict in zip(some, verdicts, strict=True)])
                     report.seconds = time.monotonic() - started
                     watch(report)
         partial.replace(report.out)
@@ -305,7 +302,7 @@ def _few(rows: Sequence[Mapping[str, Any]], columns: Columns) -> Iterator[tuple[
         yield start, rows[start:]
 
 
-# --- Files --------------------------------------------------------------------------------------------
+# --- What is written --------------------------------------------------------------------------------------------
 
 
 def _place(path: Path, out: Path | None) -> Path:
@@ -319,124 +316,12 @@ def _place(path: Path, out: Path | None) -> Path:
     return place
 
 
-def _open(path: Path) -> _Lines | _Parquet:
-    if not path.is_file():
-        raise BadRows(f"no file {path}")
-    name = path.name.removesuffix(".gz")
-    if name.endswith((".jsonl", ".ndjson")):
-        return _Lines(path)
-    if path.name.endswith(".parquet"):
-        return _Parquet(path)
-    raise BadRows(f"{path}: neither .jsonl (or .jsonl.gz) nor .parquet")
+def _field(schema: pa.Schema, column: str, response: str) -> pa.Field:
+    """The new column in Parquet: a verdict, or a list of them where there is a list of responses."""
+    import pyarrow as pa
 
-
-class _Lines:
-    """JSON lines, perhaps compressed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def names(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        """The columns of these rows: not every row has all."""
-        return list(dict.fromkeys(name for row in rows for name in row))
-
-    def chunks(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-        """Some rows at a time, with the number of those before."""
-        first, rows = 0, []
-        for row in self._rows():
-            rows.append(row)
-            if len(rows) == AT_ONCE:
-                yield first, rows
-                first, rows = first + len(rows), []
-        if rows:
-            yield first, rows
-
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        opened = gzip.open if self._path.name.endswith(".gz") else open
-        with opened(self._path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    row = _parsed(line.removeprefix(codecs.BOM_UTF8))
-                except ValueError as error:
-                    raise BadRows(f"{self._path}, line {number}: not JSON ({error})") from error
-                if not isinstance(row, dict):
-                    raise BadRows(f"{self._path}, line {number}: should be an object, not {kind_of(row)}")
-                yield row
-
-    @contextlib.contextmanager
-    def writer(self, path: Path, column: str, response: str) -> Iterator[Callable[[Sequence[Any], list[Any]], None]]:
-        with open(path, "xb") as file:
-
-            def write(rows: Sequence[Mapping[str, Any]], verdicts: list[Any]) -> None:
-                for row, verdict in zip(rows, verdicts, strict=True):
-                    file.write(orjson.dumps({**row, column: verdict}, option=orjson.OPT_APPEND_NEWLINE))
-
-            yield write
-
-
-def _parsed(line: bytes) -> Any:
-    """A line of JSON, also with the NaN and Infinity that Python writes."""
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        return json.loads(line)
-
-
-class _Parquet:
-    """Parquet. Its columns keep their types."""
-
-    def __init__(self, path: Path) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        try:
-            self._file = pq.ParquetFile(path)
-        except pa.ArrowInvalid as error:
-            raise BadRows(f"{path} is no Parquet file ({error})") from error
-
-    def names(self, rows: Sequence[Mapping[str, Any]]) -> list[str]:
-        """The columns of the schema."""
-        return list(self._file.schema_arrow.names)
-
-    def chunks(self) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-        first = 0
-        for batch in self._file.iter_batches(batch_size=256):
-            yield first, batch.to_pylist()
-            first += batch.num_rows
-
-    @contextlib.contextmanager
-    def writer(self, path: Path, column: str, response: str) -> Iterator[Callable[[Sequence[Any], list[Any]], None]]:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        names = ("status", "reason", "score", "answer", "verifier", "evidence")
-        verdict = pa.struct([(name, pa.float64() if name == "score" else pa.string()) for name in names])
-        schema = self._file.schema_arrow
-        kind = _type_of(schema, response)
-        several = (pa.types.is_list(kind) or pa.types.is_large_list(kind)) and not pa.types.is_struct(kind.value_type)
-        added = pa.field(column, pa.list_(verdict) if several else verdict)
-        waiting: list[pa.Table] = []
-        with pq.ParquetWriter(path, schema.append(added), compression="zstd") as target:
-
-            def write(rows: Sequence[Mapping[str, Any]], verdicts: list[Any]) -> None:
-                told = [each if isinstance(each, list) else [each] for each in verdicts] if several else verdicts
-                table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-                waiting.append(table.append_column(added, pa.array(told, added.type)))
-                if sum(each.nbytes for each in waiting) >= GROUP_BYTES:
-                    target.write_table(pa.concat_tables(waiting).combine_chunks())
-                    waiting.clear()
-
-            yield write
-            if waiting:
-                target.write_table(pa.concat_tables(waiting).combine_chunks())
-
-
-def _type_of(schema: pa.Schema, column: str) -> pa.DataType:
-    """The type of a column, or of what is inside of it."""
-    name, _, inside = (column, "", "") if column in schema.names else column.partition(".")
-    kind = schema.field(name).type
-    for part in filter(None, inside.split(".")):
-        kind = kind.field(part).type
-    return kind
+    names = ("status", "reason", "score", "answer", "verifier", "evidence")
+    verdict = pa.struct([(name, pa.float64() if name == "score" else pa.string()) for name in names])
+    kind = type_of(schema, response)
+    several = (pa.types.is_list(kind) or pa.types.is_large_list(kind)) and not pa.types.is_struct(kind.value_type)
+    return pa.field(column, pa.list_(verdict) if several else verdict)
