@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from filters.verifiers import VERIFIERS
+from pipelines.brought import Given, brought, listed
 from pipelines.inference.model import seed_of
-from pipelines.records import Facts, Problem, Status, Turn, Verdict, attempt, digest, problem, verdict
+from pipelines.records import Facts, Problem, problem
 from pipelines.rows import BadRows, Rows, Seeds
 from pipelines.stage import Run, Shard, Step
 from pipelines.store import Output
@@ -81,93 +82,26 @@ async def bring(shard: Shard, run: Run, step: Step, *, rows: Rows, model: str = 
     """
     facts = Facts.none()
     for index in range(shard.start, shard.stop):
-        task = _task(rows, index, step.label, verifier)
-        facts.problems.append(task)
-        for sample, text in enumerate(_listed(rows.field(index, "responses"))):
-            if not isinstance(text, str):
-                raise BadRows(f"{rows.where(index)}: response {sample} is not text but {type(text).__name__}")
-            facts.attempts.append(_given(task, step.label, sample, text, model))
-        facts.verdicts.extend(_scores(rows, index, step.label, facts))
+        facts.extend(brought(_given(rows, index, verifier), draw=index, stage=step.label, model=model))
     return Output(facts, [each.id for each in facts.problems])
 
 
-def _task(rows: Rows, index: int, stage: str, verifier: str) -> Problem:
+def _given(rows: Rows, index: int, verifier: str) -> Given:
+    """A row as people hand it over. Raises BadRows for an unknown verifier."""
     seed = Seeds.problem_of(rows, index)
-    return problem(
-        parents=(),
-        stage=stage,
-        draw=index,
-        kind="task",
-        question=seed.question,
-        answer=seed.answer,
-        verifier=_verifier(rows, index) or verifier,
-        domain=seed.domain,
-        source=seed.source,
-        license=seed.license,
-        details={"id": rows.field(index, "id")},
-    )
-
-
-def _given(task: Problem, stage: str, sample: int, text: str, model: str) -> Any:
-    return attempt(
-        of=task,
-        stage=stage,
-        sample=sample,
-        role="given",
-        model=model or "unknown",
-        revision=None,
-        prompt="given",
-        sampling="{}",
-        seed=0,
-        request=digest("given", task.id, sample),
-        turns=[Turn("user", task.question), Turn("assistant", text)],
-        finish="stop",
-    )
-
-
-def _scores(rows: Rows, index: int, stage: str, facts: Facts) -> list[Verdict]:
-    """The given correctness and rewards of a row's responses, as verdicts."""
-    responses = [each for each in facts.attempts if each.draw == index]
-    told: list[Verdict] = []
-    for column, rule in (("correct", "given@1"), ("rewards", "reward@1")):
-        values = _listed(rows.field(index, column))
-        if values and len(values) != len(responses):
-            raise BadRows(f"{rows.where(index)}: {len(values)} {column} for {len(responses)} responses")
-        for response, value in zip(responses, values, strict=False):
-            score = _number(value, f"{rows.where(index)}: {column}")
-            status: Status = "pass" if column == "rewards" or score >= 1 else "fail"
-            evidence = {} if status == "pass" else {"reason": "given as wrong"}
-            told.append(
-                verdict(
-                    subjects=[response.id],
-                    stage=stage,
-                    draw=index,
-                    rule=rule,
-                    status=status,
-                    score=score,
-                    context={"scorer": "given"},
-                    evidence=evidence,
-                )
-            )
-    return told
-
-
-def _verifier(rows: Rows, index: int) -> str | None:
     name = rows.text(index, "verifier")
     if name is not None and name not in VERIFIERS:
         raise BadRows(f"{rows.where(index)}: no verifier {name!r}; there are: {', '.join(VERIFIERS)}")
-    return name
-
-
-def _number(value: Any, where: str) -> float:
-    """A score; a list of one number is that number, as some reward models give it."""
-    inner = value[0] if isinstance(value, list) and len(value) == 1 else value
-    if not isinstance(inner, int | float):
-        raise BadRows(f"{where} should be numbers or truths, not {value!r}"[:300])
-    return float(inner)
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
+    return Given(
+        where=rows.where(index),
+        question=seed.question,
+        answer=seed.answer,
+        verifier=name or verifier,
+        domain=seed.domain,
+        source=seed.source,
+        license=seed.license,
+        id=rows.field(index, "id"),
+        responses=listed(rows.field(index, "responses")),
+        correct=listed(rows.field(index, "correct")),
+        rewards=listed(rows.field(index, "rewards")),
+    )
