@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from filters.verifiers.reading import question_text
+
 # That hold the question: the first that is there.
 COLUMNS = ("question", "problem", "prompt", "instruction", "Question", "Problem", "query", "input", "text")
 ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
@@ -42,17 +44,9 @@ def _items(path: Path, name: str) -> Iterator[Item]:
     if column is None:
         raise ValueError(f"{path}: no column {', '.join(COLUMNS)}")
     for number, row in enumerate(rows):
-        if question := _text(row.get(column)):
+        if question := question_text(row.get(column)):
             answer = row.get("answer")
             yield Item(name, number, question, None if answer is None else str(answer))
-
-
-def _text(asked: Any) -> str:
-    """A question, also where it is a conversation: what its user says."""
-    if isinstance(asked, list):
-        said = (each for each in asked if isinstance(each, dict) and each.get("role") == "user")
-        return "\n\n".join(_text(each.get("content")) for each in said)
-    return asked if isinstance(asked, str) else ""
 
 
 def _jsonl(path: Path) -> Iterator[Mapping[str, Any]]:

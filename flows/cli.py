@@ -1,4 +1,4 @@
-"""The command line: run, preview, check, list, show, verify."""
+"""The command line: run, preview, check, list, show, verify, curate, rules."""
 
 from __future__ import annotations
 
@@ -153,6 +153,48 @@ def verify(
     report = or_one_line(job)
     show.verified(report)
     sys.exit(0 if report.decided else EXIT_NOTHING)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--rule", "rules", multiple=True, metavar="NAME[:KEY=VALUE,...]", help="A rule; may be said again.")
+@click.option("--against", metavar="FOLDER", help="Benchmarks that no row may hold: JSONL or Parquet, or hub:NAME.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write what stays.")
+@click.option("--question", help="The column with the question.")
+@click.option("--answer", help="The column with the reference answer.")
+@click.option("--response", help="The column with the response, or a list of them.")
+@click.option("--reward", help="The column with a score, or a list of them, one for each response.")
+@click.option("--correct", help="The column that says which responses are right.")
+@click.option("--domain", help="The column with the domain.")
+@click.option("--source", help="The column with the source.")
+@click.option("--kind", default="math", show_default=True, help="The verifier of the answers.")
+@click.option("--quiet", is_flag=True, help="No progress line.")
+def curate(
+    file: Path, rules: tuple[str, ...], against: str | None, out: Path, kind: str, quiet: bool, **given: Any
+) -> None:
+    """Apply rules and selectors to FILE (JSONL or Parquet); write what stays, what goes and why, and a report.
+
+    For example: --rule not_duplicate --rule novelty:at_most=0.6 --rule top_k:by=pass_rate,k=1000. The rules are those
+    of recipes: `thoughtmill rules` lists them.
+    """
+    from flows import show
+    from flows.curate import curate_file
+
+    def job() -> Any:
+        with show.counting("curating", quiet=quiet) as watch:
+            return curate_file(file, rules=rules, against=against, given=given, kind=kind, out=out, watch=watch)
+
+    report = or_one_line(job)
+    show.curated(report)
+    sys.exit(0 if report.kept else EXIT_NOTHING)
+
+
+@main.command(name="rules")
+def rules_() -> None:
+    """List the rules, with their parameters."""
+    from flows import show
+
+    show.rules()
 
 
 def _bindings(models: tuple[str, ...]) -> list[str]:

@@ -30,8 +30,8 @@ from pipelines.inference.client import Client, Stopping
 from pipelines.inference.engine import Misconfigured, Outage
 from pipelines.journal import Journal
 from pipelines.records import Verdict, verdict
-from pipelines.stage import BoundRule, Run, Shard, Step, run_shard
-from pipelines.stages.select import select
+from pipelines.stage import Run, Shard, Step, run_shard
+from pipelines.stages.select import light, select
 from pipelines.store import DiskFull, replace
 
 log = logging.getLogger(__name__)
@@ -69,31 +69,6 @@ class Done:
         live = {each.draw or 0: each.id for each in shard.live}
         cases = {each.draw or 0: light(shard.case(each), selection) for each in shard.live if selection}
         return cls(shard.start, shard.stop, shard.outputs, out, live, cases)
-
-
-def light(case: Case, selection: Step) -> Case:
-    """A case without its attempts: what rules over a whole version look at.
-
-    What was said of an attempt stays where a rule of the selection names the rule that said it.
-    """
-    rules: list[BoundRule] = selection.parameters["rules"]
-    named = {name for each in rules for name in _texts_in(each.parameters)}
-    about = [
-        each for each in case.verdicts if each.subjects == (case.problem.id,) or each.rule.partition("@")[0] in named
-    ]
-    reads = any(each.rule.reads_questions for each in rules)
-    return Case(case.problem if reads else case.problem._replace(question="", details="{}"), verdicts=about)
-
-
-def _texts_in(value: Any) -> Iterator[str]:
-    """All texts in a parameter, at whatever depth, keys too."""
-    match value:
-        case str():
-            yield value
-        case dict():
-            yield from (text for pair in value.items() for each in pair for text in _texts_in(each))
-        case list() | tuple():
-            yield from (text for each in value for text in _texts_in(each))
 
 
 @dataclass

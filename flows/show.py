@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from filters.answers import wilson
+from filters.table import RULES
 from filters.verifiers import VERIFIERS, answer_in
 from pipelines import recipe as recipes
 from pipelines.records import Attempt, Problem, Verdict
@@ -25,6 +27,7 @@ from pipelines.store import data_folder
 if TYPE_CHECKING:
     import duckdb
 
+    from flows.curate import Curated
     from flows.make import Made
     from flows.run import Progress
     from flows.verify import Report
@@ -329,11 +332,18 @@ def _by_name(shard: Shard) -> Iterator[tuple[str, list[Any]]]:
 @contextlib.contextmanager
 def verifying(*, quiet: bool) -> Iterator[Callable[[Report], None]]:
     """A line that counts responses, on a terminal."""
+    with counting("verifying", quiet=quiet) as tell:
+        yield lambda report: tell(f"{report.responses:,} responses of {report.rows:,} rows")
+
+
+@contextlib.contextmanager
+def counting(what: str, *, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A line that tells how far something has come, on a terminal."""
     if quiet or not aside.is_terminal:
-        yield lambda report: None
+        yield lambda told: None
         return
-    with aside.status("verifying") as status:
-        yield lambda report: status.update(f"verifying: {report.responses:,} responses of {report.rows:,} rows")
+    with aside.status(what) as status:
+        yield lambda told: status.update(f"{what}: {told}")
 
 
 def verified(report: Report) -> None:
@@ -396,3 +406,30 @@ def _short(text: str | None) -> str:
         return "none"
     flat = " ".join(text.split())
     return flat if len(flat) <= 60 else f"{flat[:60]}…"
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Curating a file
+
+
+def curated(report: Curated) -> None:
+    """What stayed of a file, what each rule took out and why, and where all is written."""
+    screen.print(plain(f"{report.kept:,} of {report.rows:,} rows stay"))
+    screen.print(plain(report.columns.told(), style="dim"))
+    table = Table("rule", "seen", *STYLES, "why", box=None, pad_edge=False, header_style="dim")
+    for name, told in report.told["rules"].items():
+        why = ", ".join(f"{each['reason']} {each['count']:,}" for each in told["reasons"][:3])
+        states = [f"{told[state]:,}" if told[state] else "" for state in STYLES]
+        table.add_row(name, f"{told['seen']:,}", *states, plain(why, most=200, style="dim"))
+    screen.print(table)
+    for path in report.written:
+        screen.print(plain(f"wrote {path}"), soft_wrap=True)
+
+
+def rules() -> None:
+    """Every rule: its kind, what it passes, and its parameters."""
+    for name, each in RULES.items():
+        parameters = inspect.signature(each.run).parameters.values()
+        given = [f"{one.name}={one.default!r}" for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
+        screen.print(Text.assemble((name, "bold"), f"  {each.kind}  ", (", ".join(given), "dim")), soft_wrap=True)
+        screen.print(Padding((inspect.getdoc(each.run) or "").partition("\n")[0], (0, 0, 0, 4)))

@@ -16,6 +16,7 @@ from filters.verifiers import VERIFIERS, answer_in, choice, verifier
 from filters.verifiers.outcome import Outcome
 from filters.verifiers.pool import Item, verify_all
 from filters.verifiers.reading import composed, is_several, reference_text, response_text
+from flows.columns import Finder
 from flows.files import open_rows, type_of
 from pipelines.rows import BadRows, inside
 
@@ -24,22 +25,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 2_000  # responses that are looked at together
 SHOWN = 10  # disagreements that are shown
-
-# Names that people give to their columns, the likeliest first.
-USUAL = {
-    "question": ("question", "problem", "prompt", "instruction"),
-    "answer": ("answer", "reference", "ground_truth", "gold", "solution", "target", "expected"),
-    "response": (
-        "response",
-        "responses",
-        "completion",
-        "completions",
-        "generation",
-        "generations",
-        "output",
-        "outputs",
-    ),
-}
 
 
 class Columns(NamedTuple):
@@ -191,19 +176,7 @@ def _columns(
 ) -> Columns:
     """The columns by their given or usual names, seen in the first rows. Raises BadRows for those that are missed."""
 
-    def found(name: str, *, needed: bool) -> str | None:
-        chosen = given.get(name)
-        if chosen is not None and chosen.partition(".")[0] not in names:
-            raise BadRows(f"{path} has no column {chosen!r}; it has: {', '.join(names)}")
-        if chosen is not None and chosen not in names and all(inside(row, chosen) is None for row in rows):
-            within = inside(rows[0], chosen.rpartition(".")[0])
-            there = f"; there are: {', '.join(within)}" if isinstance(within, Mapping) else ""
-            raise BadRows(f"{path} has nothing in {chosen!r}{there}")
-        usual = chosen or next((each for each in USUAL.get(name, ()) if each in names), None)
-        if needed and usual is None:
-            raise BadRows(f"{path}: which column is the {name}? Say --{name} NAME; it has: {', '.join(names)}")
-        return usual
-
+    found = Finder(path, names, rows, given).column
     if kind not in VERIFIERS and kind.partition(".")[0] not in names:
         raise BadRows(
             f"--kind {kind}: neither a verifier nor a column; verifiers: {', '.join(VERIFIERS)};"
@@ -213,11 +186,11 @@ def _columns(
     composes = given.get("answer") is None
     whole = composes and all(composed(str(inside(row, by_column)) if by_column else kind, row) for row in rows)
     return Columns(
-        question=found("question", needed=False),
+        question=found("question"),
         answer=None if whole else found("answer", needed=True),
         response=str(found("response", needed=True)),
         kind=by_column,
-        label=found("label", needed=False),
+        label=found("label"),
         composes=composes,
     )
 

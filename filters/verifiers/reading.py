@@ -48,6 +48,20 @@ def response_text(value: Any) -> str | None:
     raise ValueError(f"should be text or a list of texts, not {kind_of(value)}")
 
 
+def question_text(value: Any) -> str:
+    """A question: text as it is, of a conversation what the user says; empty for anything else."""
+    match value:
+        case str():
+            return value
+        case [{"role": _}, *_]:
+            said = (message for message in value if isinstance(message, Mapping) and message.get("role") == "user")
+            return "\n\n".join(question_text(message.get("content")) for message in said)
+        case [{"type": _}, *_]:
+            parts = (part for part in value if isinstance(part, Mapping) and part.get("type") == "text")
+            return "".join(question_text(part.get("text")) for part in parts)
+    return ""
+
+
 def is_several(value: Any) -> bool:
     """Whether a value is a list of responses, rather than one response in several messages."""
     return isinstance(value, list) and not (value and isinstance(value[0], Mapping))

@@ -18,10 +18,10 @@ async def sift(shard: Shard, run: Run, step: Step, *, rules: list[BoundRule]) ->
     reason why it goes. Ordered rules compare with all that stayed before, so they see shards in draw order.
     """
     facts, live, out = Facts.none(), [], []
-    check = await run.checks.table(_pairs(shard, rules))
+    check = await run.checks.table(pair for each in shard.live for pair in compared(shard.case(each), rules))
     for problem in shard.live:
         case = shard.case(problem)
-        verdicts = [told for each in rules for told in _verdicts(each, case, check, step)]
+        verdicts = [told for each in rules for told in verdicts_of(each, case, check, step)]
         facts.verdicts.extend(verdicts)
         against = [told for told in verdicts if told.status != "pass" and told.subjects == (problem.id,)]
         if against:
@@ -33,18 +33,16 @@ async def sift(shard: Shard, run: Run, step: Step, *, rules: list[BoundRule]) ->
     return Output(facts, live, out)
 
 
-def _pairs(shard: Shard, rules: list[BoundRule]) -> Iterator[tuple[str, str, str]]:
+def compared(case: Case, rules: Sequence[BoundRule]) -> Iterator[tuple[str, str, str]]:
     """Every check of an answer that the rules may ask for."""
-    told_by = {each.rule.compares for each in rules}
-    for problem in shard.live:
-        if problem.verifier:
-            case = shard.case(problem)
-            for compares in told_by:
-                for reference, answer in compares(case):
-                    yield problem.verifier, reference, answer
+    if name := case.problem.verifier:
+        for compares in {each.rule.compares for each in rules}:
+            for reference, answer in compares(case):
+                yield name, reference, answer
 
 
-def _verdicts(each: BoundRule, case: Case, check: Check, step: Step) -> Iterator[Verdict]:
+def verdicts_of(each: BoundRule, case: Case, check: Check, step: Step) -> Iterator[Verdict]:
+    """What a rule says of a problem and its attempts, as facts."""
     for ruling in _rulings(each, case, check, step):
         yield to_verdict(ruling, case, each, step.label)
 

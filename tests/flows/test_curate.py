@@ -1,0 +1,185 @@
+"""`thoughtmill curate`: what stays, what goes and why, on files as people have them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from flows.cli import main
+from tests.filters.cases import DATA, needs_data
+
+DUCKS = (
+    "Janet's ducks lay 16 eggs per day. She eats three for breakfast and bakes muffins with four. How many are left?"
+)
+ROWS = [
+    {"question": "How many legs do three spiders have together?", "answer": "24", "domain": "counting"},
+    {"question": "how many legs do three  spiders have together", "answer": "24", "domain": "counting"},
+    {"question": DUCKS, "answer": "9", "domain": "arithmetic"},
+    {
+        "question": "A train goes 60 miles an hour. How far is that in four hours?",
+        "answer": "240",
+        "domain": "speed",
+    },
+    {"question": "", "answer": "1", "domain": "none"},
+]
+
+
+def write(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(list(rows)), path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        return pq.read_table(path).to_pylist()
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def curate(path: Path, *options: str, status: int = 0) -> str:
+    out = str(path.with_name(f"kept{path.suffix}"))
+    done = CliRunner().invoke(main, ["curate", str(path), "--out", out, "--quiet", *options])
+    assert done.exit_code == status, done.output
+    return done.output
+
+
+@pytest.fixture
+def benchmarks(tmp_path: Path) -> Path:
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    write(folder / "farm.jsonl", [{"question": DUCKS}])
+    return folder
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_what_stays_and_what_goes_are_all_there_was(tmp_path: Path, benchmarks: Path, ending: str):
+    path = write(tmp_path / f"rows.{ending}", ROWS)
+    curate(path, "--rule", "not_duplicate", "--against", str(benchmarks))
+    kept, dropped = read(tmp_path / f"kept.{ending}"), read(tmp_path / f"kept.dropped.{ending}")
+    assert kept == [ROWS[0], ROWS[3]]
+    told = [json.loads(row.pop("curation")) for row in dropped]
+    assert dropped == [ROWS[1], ROWS[2], ROWS[4]]
+    against = [next(each for each in verdicts if each["status"] != "pass") for verdicts in told]
+    assert [each["rule"] for each in against] == ["not_duplicate@1", "contamination@1", "question@1"]
+    assert (against[1]["evidence"]["file"], against[1]["evidence"]["item"]) == ("farm.jsonl", 0)
+
+
+def test_the_report_tells_every_rule(tmp_path: Path, benchmarks: Path):
+    curate(write(tmp_path / "rows.jsonl", ROWS), "--rule", "not_duplicate", "--against", str(benchmarks))
+    told = json.loads((tmp_path / "kept.report/report.json").read_text())
+    assert {name: (each["seen"], each["pass"]) for name, each in told["rules"].items()} == {
+        "contamination@1": (5, 4),
+        "not_duplicate@1": (5, 4),
+        "question@1": (1, 0),
+    }
+    assert "like an item of farm.jsonl" in (tmp_path / "kept.report/report.md").read_text()
+
+
+def test_a_selector_has_a_random_arm_of_the_same_size_beside_it(tmp_path: Path):
+    rows = [{"question": f"What is {i} times {i + 1}?", "reward": i} for i in range(40)]
+    path = write(tmp_path / "rows.jsonl", rows)
+    curate(path, "--rule", "random_k:k=10,seed=3")
+    kept, random = read(tmp_path / "kept.jsonl"), read(tmp_path / "kept.random.jsonl")
+    assert len(kept) == len(random) == 10
+    assert kept != random
+    assert len(read(tmp_path / "kept.dropped.jsonl")) == 30
+
+
+RESPONSES = {
+    "question": "What is 2 + 2?",
+    "answer": "4",
+    "responses": [r"So \boxed{4}.", r"So \boxed{5}.", "I do not know."],
+    "rewards": [0.9, 0.2, 0.1],
+}
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_responses_that_do_not_pass_go_alone(tmp_path: Path, ending: str):
+    hopeless = {**RESPONSES, "question": "What is 2 + 3?", "answer": "5000"}
+    path = write(tmp_path / f"rows.{ending}", [RESPONSES, hopeless])
+    curate(path, "--rule", "answer_matches")
+    assert read(tmp_path / f"kept.{ending}") == [{**RESPONSES, "responses": [r"So \boxed{4}."], "rewards": [0.9]}]
+    some, whole = read(tmp_path / f"kept.dropped.{ending}")
+    assert (some["responses"], some["rewards"]) == (RESPONSES["responses"][1:], [0.2, 0.1])
+    assert whole["responses"] == hopeless["responses"]
+    assert [each["response"] for each in json.loads(some["curation"])] == [0, 1, 2]
+
+
+def test_rules_see_rewards_and_selectors_see_rules(tmp_path: Path):
+    rows = [{**RESPONSES, "question": f"What is {i} + 2?", "rewards": [i / 10, 0.9, 0.8]} for i in range(8)]
+    curate(write(tmp_path / "rows.jsonl", rows), "--rule", "worst_reward", "--rule", "rip:reward_quantile=0.5")
+    assert [row["rewards"][0] for row in read(tmp_path / "kept.jsonl")] == [0.4, 0.5, 0.6, 0.7]
+
+
+def test_conversations_and_columns_by_name(tmp_path: Path):
+    rows = [{"chat": [{"role": "user", "content": row["question"]}], "meta": {"field": "x"}} for row in ROWS[:2]]
+    path = write(tmp_path / "rows.jsonl", rows)
+    curate(path, "--rule", "not_duplicate", "--question", "chat", "--domain", "meta.field")
+    assert read(tmp_path / "kept.jsonl") == rows[:1]
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ([], "nothing to do: say --rule NAME"),
+        (["--rule", "noveltie"], "no rule 'noveltie' (do you mean 'novelty'?)"),
+        (["--rule", "novelty:at_most"], "should be NAME:key=value"),
+        (["--rule", "novelty:atmost=0.5"], "no key 'atmost' (do you mean 'at_most'?)"),
+        (["--rule", "novelty:at_most=much"], "at_most = 'much' should be of type float"),
+        (["--rule", "novelty:at_most=7"], "a similarity lies between 0 and 1"),
+        (["--against", "nowhere"], "no file nowhere"),
+        (["--rule", "form", "--question", "prompt"], "no column 'prompt'; it has: question, answer, domain"),
+        (["--rule", "form", "--kind", "maths"], "no such verifier"),
+        (["--rule", "form", "--out", "kept.parquet"], "is written as .jsonl"),
+        (["--rule", "form", "--out", "rows.jsonl"], "would write over the file that is read"),
+        (["--rule", "form", "--out", "nowhere/kept.jsonl"], "no folder nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], complaint: str
+):
+    monkeypatch.chdir(tmp_path)
+    write(Path("rows.jsonl"), ROWS)
+    told = curate(Path("rows.jsonl"), *options, status=2)
+    assert complaint in told
+    assert told.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_a_row_that_is_no_row_is_told_and_nothing_is_written(tmp_path: Path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps(ROWS[0]) + "\n{broken\n")
+    assert "line 2: not JSON" in curate(path, "--rule", "form", status=2)
+    assert [each.name for each in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+def test_the_same_rows_give_the_same_bytes(tmp_path: Path, benchmarks: Path):
+    written = []
+    for home in ("one", "other"):
+        (tmp_path / home).mkdir()
+        path = write(tmp_path / home / "rows.jsonl", ROWS)
+        curate(path, "--rule", "novelty", "--rule", "random_k:k=1", "--against", str(benchmarks))
+        written.append([each.read_bytes() for each in sorted(path.parent.rglob("*")) if each.is_file()])
+    assert written[0] == written[1]
+
+
+@needs_data
+@pytest.mark.slow
+def test_gsm8k_against_the_benchmarks(tmp_path: Path):
+    """In a process of its own, as people run it: 13 of the 7,473 training problems hold a test item."""
+    path = DATA / "gsm8k/train.jsonl"
+    command = [sys.executable, "-m", "flows.cli", "curate", path, "--against", DATA / "benchmarks"]
+    subprocess.run([*command, "--out", tmp_path / "kept.jsonl"], check=True, stdout=subprocess.PIPE)
+    assert len(read(tmp_path / "kept.dropped.jsonl")) == 13
+    assert len(read(tmp_path / "kept.jsonl")) == 7_473 - 13
