@@ -18,7 +18,7 @@ class Artifact(NamedTuple):
 def artifact(path: Path | str) -> Artifact:
     """The file or folder at `path`. Raises ValueError where there is none, or nothing in it."""
     path = Path(path)
-    files = list(_files(path))
+    files = list(files_in(path))
     if not files:
         raise ValueError(f"no file or folder {path}" if not path.exists() else f"{path} is empty")
     found = blake2b(digest_size=16)
@@ -29,8 +29,8 @@ def artifact(path: Path | str) -> Artifact:
     return Artifact(str(path), found.hexdigest())
 
 
-def _files(path: Path) -> Iterator[Path]:
-    """The file itself, or all of a folder that are not hidden, by name."""
+def files_in(path: Path) -> Iterator[Path]:
+    """The file itself, or all files of a folder and its folders that are not hidden, by name."""
     if path.is_file():
         yield path
     for each in sorted(path.rglob("*")):

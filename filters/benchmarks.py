@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from filters.artifact import files_in
 from filters.verifiers.reading import question_text
 
 # That hold the question: the first that is there.
@@ -27,7 +28,7 @@ class Item(NamedTuple):
 
 def files_of(folder: Path | str) -> list[Path]:
     """The benchmark files of a folder and of those in it, by name. Raises ValueError when there are none."""
-    here = sorted(path for path in Path(folder).rglob("*") if path.name.endswith(ENDINGS))
+    here = [path for path in files_in(Path(folder)) if path.name.endswith(ENDINGS)]
     if not here:
         raise ValueError(f"no *.jsonl or *.parquet in {folder}: there is nothing to compare with")
     return here

@@ -139,6 +139,7 @@ def stage_name(stage: Mapping[str, Any]) -> str:
 
 
 def toml_value(text: str) -> Any:
+    """A value as it stands on a command line: TOML, or else text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
