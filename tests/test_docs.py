@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from docs import generate, licences, reference, verifiers
+from tests.each import each_of
 from tests.server import running
 
 ROOT = Path(__file__).parents[1]
@@ -174,14 +175,14 @@ def test_a_licence_is_read_from_metadata() -> None:
 # The house
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each_of(PAGES)
 def test_links_lead_to_files(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?://)([^)#]+)", text):
         assert (ROOT / page).parent.joinpath(target).exists(), f"{page} links to {target}"
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each_of(PAGES)
 def test_paths_in_backticks_exist(page: str) -> None:
     """Names of our own files, in the folders that the checkout has; what is made under data/ apart."""
     text = (ROOT / page).read_text(encoding="utf-8")
@@ -203,8 +204,6 @@ def test_constraints_name_every_dependency_and_no_address() -> None:
     assert not any(name == "torch" or name.startswith("nvidia") for name in pinned)
 
 
-@pytest.mark.parametrize(
-    "file", ["Makefile", ".ci/run", "constraints.txt", ".pre-commit-config.yaml", "pyproject.toml"]
-)
+@each_of(["Makefile", ".ci/run", "constraints.txt", ".pre-commit-config.yaml", "pyproject.toml"])
 def test_no_file_of_the_house_names_an_address(file: str) -> None:
     assert not re.search(r"https?://|--(?:extra-)?index-url(?!\S)\s+\S", (ROOT / file).read_text())

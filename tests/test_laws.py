@@ -31,6 +31,7 @@ from pipelines.recipe import BadRecipe
 from pipelines.stages.table import STAGES
 from pipelines.views.table import VIEWS
 from prompts.template import Template, TemplateError, load, names
+from tests.each import each_of
 from tests.small import Site
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +68,7 @@ MAY_IMPORT = {
 }
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_of)
+@each_of(FILES)
 def test_imports_run_downward_only(path: Path):
     importer = module_of(path)
     for name in imported(path):
@@ -151,7 +152,7 @@ UNKNOWN: dict[str, tuple[Callable[[], Any], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", UNKNOWN)
+@each_of(UNKNOWN)
 def test_an_unknown_name_is_told_what_exists(kind: str):
     look_up, there = UNKNOWN[kind]
     told = named(look_up)
@@ -182,7 +183,7 @@ def test_no_table_holds_a_name_twice(module: str, table: str):
     assert sorted(keys) == sorted(set(keys)) == sorted(getattr(importlib.import_module(module), table))
 
 
-@pytest.mark.parametrize("name", STAGES)
+@each_of(STAGES)
 def test_every_stage_can_be_given_what_it_takes(name: str):
     """Every parameter has a type that recipes are checked against, and a docstring tells of the stage."""
     stage = STAGES[name]
@@ -226,7 +227,7 @@ def test_every_recipe_says_with_what_it_is_made(name: str):
     assert "builtin" in text
 
 
-@pytest.mark.parametrize("name", names())
+@each_of(names())
 def test_every_prompt_says_what_it_asks_and_some_stage_gives_what_it_needs(name: str):
     prompt = load(name)
     assert list(prompt.header) == ["asks", "replies", "source"]
@@ -239,7 +240,7 @@ def test_every_prompt_says_what_it_asks_and_some_stage_gives_what_it_needs(name:
     assert "{{" not in text
 
 
-@pytest.mark.parametrize("name", names())
+@each_of(names())
 def test_a_prompt_asks_for_the_form_that_it_says_it_gets_back(name: str):
     prompt: Template = load(name)
     for tag in re.findall(r"<(\w+)>", prompt.header["replies"]):
@@ -293,7 +294,7 @@ TEXTS = [*FILES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "bench
 MACHINE = re.compile(r"(?<![\w.])/(?:work|home|root|Users|mnt)/\w")  # what exists on one machine only
 
 
-@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@each_of(TEXTS)
 def test_no_file_names_a_place_on_somebodys_machine(path: Path):
     found = [line for line in path.read_text(encoding="utf-8").splitlines() if MACHINE.search(line)]
     assert [line for line in found if "MACHINE = " not in line] == []

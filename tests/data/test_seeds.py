@@ -26,6 +26,8 @@ from typing import Any
 import pytest
 from rapidfuzz.distance import Indel
 
+from tests.each import each_of
+
 Seed = dict[str, Any]
 
 SEEDS = Path(__file__).parents[2] / "data" / "seeds"
@@ -146,7 +148,7 @@ def spoiled(kind: str, answer: str) -> str:
     raise ValueError(f"no answer type {kind!r}")
 
 
-each_problem = pytest.mark.parametrize("problem", PROBLEMS, ids=[problem["id"] for problem in PROBLEMS])
+each_problem = each_of(PROBLEMS)
 
 
 @each_problem
@@ -509,7 +511,7 @@ ANOTHER_ROUTE: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("identity", ANOTHER_ROUTE)
+@each_of(ANOTHER_ROUTE)
 def test_another_route_leads_to_the_same_answer(identity: str):
     problem = BY_ID[identity]
     assert agrees(problem["answer_type"], problem["answer"], ANOTHER_ROUTE[identity]())

@@ -10,6 +10,7 @@ from filters import answers
 from filters.answers import wilson
 from filters.rule import Case
 from filters.verifiers import VERIFIERS, answer_in
+from tests.each import each_of
 from tests.filters.cases import answered, rule_on, run, solved, task
 
 HARD = r"12\cos^2 x + 12\sin^2 x"  # only algebra can tell
@@ -107,15 +108,14 @@ def test_finished_looks_at_the_posing_while_there_are_no_attempts() -> None:
 
 
 # From the formula's standard worked tables, to four decimals.
-@pytest.mark.parametrize(
-    ("k", "n", "low", "high"),
+@each_of(
     [
         (5, 16, 0.1416, 0.5560),
         (0, 10, 0.0, 0.2775),
         (10, 10, 0.7225, 1.0),
         (81, 263, 0.2553, 0.3662),
         (1, 1, 0.2065, 1.0),
-    ],
+    ]
 )
 def test_wilson_against_known_values(k: int, n: int, low: float, high: float) -> None:
     assert wilson(k, n) == pytest.approx((low, high), abs=5e-5)

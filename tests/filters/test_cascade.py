@@ -13,6 +13,7 @@ from filters.cascade import drawn, in_words, verification, wrong_answer
 from filters.rule import Case, Ruling
 from filters.verifiers import VERIFIERS, verifier
 from pipelines.records import Status, Verdict, verdict
+from tests.each import each_of
 from tests.filters.cases import answered, run, task
 
 JUDGE = {"judge": "m", "revision": "r1", "prompt": "judge/reference@0", "asked": 3, "at_least": 0.5, "at_most": 1.0}
@@ -65,7 +66,7 @@ LABELS: dict[tuple[Status | None, Status | None], Status] = {
 }
 
 
-@pytest.mark.parametrize(("rule", "appeal"), LABELS)
+@each_of(LABELS)
 def test_rule_and_appeal_make_the_label(rule: Status | None, appeal: Status | None):
     ruling = labelled(rule, appeal)
     assert ruling.status == LABELS[rule, appeal]

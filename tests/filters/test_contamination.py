@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from filters.artifact import artifact
 from filters.benchmarks import Item, read
 from filters.contamination import Benchmarks, Hit, Limits, contaminated, contamination
-from filters.contamination_report import Rate, errors, neighbours, overlaps
+from filters.contamination_report import Rate, errors, overlaps
 from filters.planting import embedded, paraphrased, renamed, renumbered, verbatim
 from filters.rule import Case, Ruling
 from filters.verifiers.outcome import of_comparison
@@ -264,16 +264,6 @@ def test_a_rate_has_its_interval(k: int, n: int, low: float, high: float):
     assert str(Rate(k, n))
 
 
-def test_neighbours_are_the_most_similar_items():
-    def embed(texts):
-        return [[text.count("train"), text.count("egg"), 1.0] for text in texts]
-
-    first, second = neighbours(["an egg and an egg"], ITEMS, embed, top=2)
-    assert first.item == ITEMS[0]
-    assert first.similarity > second.similarity
-    assert list(neighbours([], ITEMS, embed)) == []
-
-
 @needs_data
 def test_planted_items_of_real_benchmarks_are_found_and_real_problems_are_not():
     """As issue 4 wants it: 99 % of what is verbatim or embedded, at most 0.5 % of clean controls."""
@@ -297,4 +287,3 @@ def test_planted_items_of_real_benchmarks_are_found_and_real_problems_are_not():
     assert shares["renamed"] <= 0.03
     assert shares["paraphrased"] <= 0.1
     assert found.false_alarms.k / found.false_alarms.n <= 0.005
-

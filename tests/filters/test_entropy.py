@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from filters.entropy import beside_pass_rate, entropy, ranks, spearman
 from filters.rule import Case
 from filters.votes import elect
+from tests.each import each_of
 from tests.filters.cases import answered, needs_data, rows, rule_on, solved, task, told
 from tests.filters.test_votes import blindly
 
 TWO_TO_ONE = log(3) - 2 / 3 * log(2)
 
 
-@pytest.mark.parametrize(
-    ("answers", "classes", "score"),
+@each_of(
     [
         (["4", "4", "4"], 1, 0.0),
         (["1/3", "12/36", r"\frac{1}{3}"], 1, 0.0),  # one meaning, however it is spelt
@@ -27,7 +27,7 @@ TWO_TO_ONE = log(3) - 2 / 3 * log(2)
         (["4", "4.0", "5"], 2, TWO_TO_ONE),
         (["4", None, None, None], 1, 0.0),  # the silent are no class
         (["4", "4", "5", None], 2, TWO_TO_ONE),
-    ],
+    ]
 )
 def test_semantic_entropy(answers: list[str | None], classes: int, score: float) -> None:
     ruling = rule_on("semantic_entropy", solved(answers))
@@ -123,8 +123,7 @@ def test_the_truth_lies_in_the_interval(votes: dict[int, int], data: st.DataObje
 # Beside the pass rate
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "expected"),
+@each_of(
     [
         ([1.0, 2.0, 3.0], [10.0, 20.0, 90.0], 1.0),
         ([1.0, 2.0, 3.0], [3.0, 2.0, 1.0], -1.0),
@@ -132,7 +131,7 @@ def test_the_truth_lies_in_the_interval(votes: dict[int, int], data: st.DataObje
         ([1.0, 1.0], [1.0, 2.0], None),
         ([1.0], [2.0], None),
         ([], [], None),
-    ],
+    ]
 )
 def test_spearman(a: list[float], b: list[float], expected: float | None) -> None:
     assert spearman(a, b) == (None if expected is None else pytest.approx(expected))

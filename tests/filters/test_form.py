@@ -1,8 +1,7 @@
 """Which questions and which authors' answers have a form that can be used."""
 
-import pytest
-
 from filters.rule import Case
+from tests.each import each_of
 from tests.filters.cases import needs_data, rows, rule_on, task
 
 GOOD = "A baker sells 12 loaves a day. How many loaves does she sell in 3 days?"
@@ -48,12 +47,12 @@ UNUSABLE = [
 ]
 
 
-@pytest.mark.parametrize("question", USABLE)
+@each_of(USABLE)
 def test_usable_questions_pass(question: str) -> None:
     assert rule_on("form", Case(task(question))).reason is None
 
 
-@pytest.mark.parametrize(("question", "reason"), UNUSABLE)
+@each_of(UNUSABLE)
 def test_each_defect_has_its_own_reason(question: str, reason: str | None) -> None:
     assert rule_on("form", Case(task(question))).reason == reason
 
@@ -106,12 +105,12 @@ NOT_ONE_VALUE = [
 ]
 
 
-@pytest.mark.parametrize("answer", ONE_VALUE)
+@each_of(ONE_VALUE)
 def test_one_short_value_passes(answer: str) -> None:
     assert rule_on("answer_form", Case(task(answer=answer))).reason is None
 
 
-@pytest.mark.parametrize(("answer", "reason"), NOT_ONE_VALUE)
+@each_of(NOT_ONE_VALUE)
 def test_anything_else_fails_with_its_reason(answer: str | None, reason: str) -> None:
     assert rule_on("answer_form", Case(task(answer=answer))).reason == reason
 

@@ -1,8 +1,7 @@
 """Which questions give their answer away, and which only happen to contain it."""
 
-import pytest
-
 from filters.rule import Case
+from tests.each import each_of
 from tests.filters.cases import needs_data, rows, rule_on, task
 
 LEAKS = [
@@ -58,13 +57,13 @@ NO_LEAKS = [
 ]
 
 
-@pytest.mark.parametrize(("question", "answer", "reason"), LEAKS)
+@each_of(LEAKS)
 def test_leaks_fail(question: str, answer: str, reason: str) -> None:
     ruling = rule_on("no_leak", Case(task(question, answer, verifier=_checked_by(answer))))
     assert (ruling.status, ruling.reason) == ("fail", reason)
 
 
-@pytest.mark.parametrize(("question", "answer"), NO_LEAKS)
+@each_of(NO_LEAKS)
 def test_near_misses_pass(question: str, answer: str) -> None:
     assert rule_on("no_leak", Case(task(question, answer, verifier=_checked_by(answer)))).reason is None
 

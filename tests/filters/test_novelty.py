@@ -11,6 +11,7 @@ from filters.novelty import normal, not_duplicate, novelty
 from filters.rule import Case
 from filters.similarity import Index
 from filters.words import words
+from tests.each import each_of
 from tests.filters.cases import needs_data, rows, task
 
 # --- Copies ---------------------------------------------------------------------------------------------------
@@ -34,14 +35,14 @@ NO_COPIES = [
 ]
 
 
-@pytest.mark.parametrize(("earlier", "later"), COPIES)
+@each_of(COPIES)
 def test_copies_fail(earlier: str, later: str) -> None:
     memory = not_duplicate()
     memory.remember(earlier)
     assert memory.judge(Case(task(later))).reason == "a copy of an earlier question"
 
 
-@pytest.mark.parametrize(("earlier", "later"), NO_COPIES)
+@each_of(NO_COPIES)
 def test_other_numbers_and_signs_are_no_copies(earlier: str, later: str) -> None:
     memory = not_duplicate()
     memory.remember(earlier)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from filters.pessimism import MAX_WAYS, Judged, choose, classes_of
 from filters.rule import Case
 from filters.votes import Equal, elect
+from tests.each import each_of
 from tests.filters.cases import solved
 from tests.filters.test_votes import SPELLINGS, Given, blindly, scored
 
@@ -25,8 +26,7 @@ def judged(answers: Sequence[str | None], rates: Given, *, votes: int = 1, autho
     return scored(solved(answers, author=author), rates, votes=votes)
 
 
-@pytest.mark.parametrize(
-    ("answers", "rates", "votes", "value", "by"),
+@each_of(
     [
         # a rare answer that is well verified, over a wrong majority
         (["4", "4", "4", "4", "4", "4", "5", "5"], [0.25] * 6 + [1.0] * 2, 8, "5", "verdicts"),
@@ -41,7 +41,7 @@ def judged(answers: Sequence[str | None], rates: Given, *, votes: int = 1, autho
         # one lucky vote loses to many good ones
         (["5"] + ["4"] * 8, [1.0] + [1.0] * 7 + [0.0], 1, "4", "majority"),
         (["5", "6"] + ["4"] * 8, [1.0, 0.0] + [1.0] * 7 + [0.0], 1, "4", "verdicts"),
-    ],
+    ]
 )
 def test_pessimistic_vote(answers: list[str], rates: Given, votes: int, value: str, by: str) -> None:
     ruling = blindly("pessimistic_vote", judged(answers, rates, votes=votes))
@@ -244,8 +244,7 @@ def test_a_threshold_between_the_rates_gains_from_more_votes_and_a_half_may_not(
 # The reference
 
 
-@pytest.mark.parametrize(
-    ("answers", "rates", "author", "status", "reason"),
+@each_of(
     [
         (["4", "4", "5"], [None] * 3, "4.0", "pass", None),
         (["4", "4", "5"], [None] * 3, "5", "fail", "the majority has another answer than the reference"),
@@ -258,7 +257,7 @@ def test_a_threshold_between_the_rates_gains_from_more_votes_and_a_half_may_not(
         (["x+1", "x+1"], [None] * 2, "1+x", "unsure", "the reference cannot be compared with the answer chosen"),
         ([None, None], [None] * 2, "5", "unsure", "no answers"),
         (["4"], [None], None, "unsure", "no reference answer"),
-    ],
+    ]
 )
 def test_gold_agrees(
     answers: list[str | None], rates: Given, author: str | None, status: str, reason: str | None

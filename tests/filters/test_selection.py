@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from statistics import fmean
 from typing import Any
 
@@ -31,6 +31,7 @@ from filters.selection import (
     weighted_draw,
 )
 from filters.trace import STRATEGIES
+from tests.each import each_of
 from tests.filters.cases import task
 from tests.filters.trace_cases import beside, kept, told, written
 
@@ -77,8 +78,7 @@ RULES: dict[str, Callable[..., list[Ruling]]] = {
 }
 
 
-@pytest.mark.parametrize("name", RULES)
-@pytest.mark.parametrize("k", [0, 1, 17, 40, 99])
+@each_of(product(RULES, [0, 1, 17, 40, 99]))
 def test_as_many_as_asked_and_as_many_at_random(name: str, k: int) -> None:
     cases = rich(40)
     rulings = RULES[name](cases, k=k)
@@ -95,7 +95,7 @@ def test_the_order_of_the_pool_never_matters(name: str, chance: random.Random) -
     assert [by_id[case.problem.id] for case in cases] == RULES[name](cases, k=9)
 
 
-@pytest.mark.parametrize("name", RULES)
+@each_of(RULES)
 def test_nothing_is_chosen_of_nothing_and_no_size_is_negative(name: str) -> None:
     assert RULES[name]([]) == []
     with pytest.raises(ValueError, match="k = -1"):

@@ -9,6 +9,7 @@ import pytest
 from filters.answers import answer_matches_compares as compares
 from filters.rule import Case, Ruling
 from filters.selection_groups import length_weighted, process_consistent, shortest_right
+from tests.each import each_of
 from tests.filters.cases import answered, solved, task
 from tests.filters.trace_cases import by_solvers, ruled, told, written
 
@@ -37,8 +38,7 @@ def test_the_kept_are_those_computed_by_hand() -> None:
     assert sum(bool(ruling.evidence.get("random")) for ruling in rulings) == 4
 
 
-@pytest.mark.parametrize(("right", "wrong"), [(5, 2), (2, 5), (1, 7), (4, 4), (8, 8)])
-@pytest.mark.parametrize("keep", [1, 3, 9])
+@each_of((*group, keep) for group in [(5, 2), (2, 5), (1, 7), (4, 4), (8, 8)] for keep in [1, 3, 9])
 def test_right_and_wrong_are_kept_in_equal_number_and_stay_what_they_are(right: int, wrong: int, keep: int) -> None:
     chance = random.Random(1)
     case = group([chance.random() for _ in range(right)], [chance.random() for _ in range(wrong)])

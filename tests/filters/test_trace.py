@@ -26,6 +26,7 @@ from filters.trace_coherence import coherent
 from filters.trace_graph import failed_steps
 from filters.trace_text import no_prompt_words, not_repetitive, one_language
 from pipelines.records import Turn
+from tests.each import each_of
 from tests.filters.cases import answered, task
 from tests.filters.trace_cases import ruled, thought, written
 
@@ -67,8 +68,7 @@ def test_switches_are_counted_by_length() -> None:
     assert ruling.evidence["thoughts"] == 7
 
 
-@pytest.mark.parametrize(
-    ("text", "shown"),
+@each_of(
     [
         ("Let me double-check the sum, then verify it again.", {"verification": 2}),
         ("Wait, that's not right. Let me start over.", {"backtracking": 3}),
@@ -84,7 +84,7 @@ def test_switches_are_counted_by_length() -> None:
         ("So far we have two. In summary, three.", {"summary": 2}),
         ("Two and two make four.", {}),
         ("The waiter supposedly checks a patterned firsthand recalling.", {}),
-    ],
+    ]
 )
 def test_strategies_show_by_their_words(text: str, shown: dict[str, int]) -> None:
     assert strategies(text) == shown
@@ -118,8 +118,7 @@ def test_a_trace_without_words_is_not_measured() -> None:
 # Steps
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
+@each_of(
     [
         ("", []),
         ("One. Two? Three!", ["One.", "Two?", "Three!"]),
@@ -128,7 +127,7 @@ def test_a_trace_without_words_is_not_measured() -> None:
         ("So:\n\\[ x = 1 \\]\nDone.", ["So:", "\\[ x = 1 \\]", "Done."]),
         ("Code:\n```python\na\nb\n```\nDone.", ["Code:", "```python\na\nb\n```", "Done."]),
         ("Never:\nclosed\n\\[ x\ny", ["Never:", "closed", "\\[ x\ny"]),
-    ],
+    ]
 )
 def test_steps_are_lines_or_else_sentences(text: str, found: list[str]) -> None:
     assert steps(text) == found
@@ -142,8 +141,7 @@ def test_steps_lose_no_character_but_space(text: str) -> None:
 # Where the thinking ends
 
 
-@pytest.mark.parametrize(
-    ("thinking", "answer", "defect"),
+@each_of(
     [
         ("I think.", "It is 4.", None),
         ("", "It is 4.", None),
@@ -152,7 +150,7 @@ def test_steps_lose_no_character_but_space(text: str) -> None:
         ("I <think> twice.", "It is 4.", "a tag of the thinking stands inside it"),
         ("I think.", " ", "thought, and never answered"),
         ("", "", "nothing was said"),
-    ],
+    ]
 )
 def test_thinking_and_answer_are_told_apart(thinking: str, answer: str, defect: str | None) -> None:
     assert boundary_defect(thinking, answer) == defect
@@ -179,8 +177,7 @@ CODE = "```python\nprint(1)\n```"
 CALLED = json.dumps([{"function": {"name": "run", "arguments": "{}"}}])
 
 
-@pytest.mark.parametrize(
-    ("content", "void"),
+@each_of(
     [
         (f"Let me run it.\n{CODE}", False),  # code only
         (r"So it is \boxed{4}.", False),  # answer only
@@ -197,7 +194,7 @@ CALLED = json.dumps([{"function": {"name": "run", "arguments": "{}"}}])
         ("#### 4", False),
         ("The answer is", True),
         ("I will answer: later, it is not clear how.", False),  # what announces an answer counts as one
-    ],
+    ]
 )
 def test_a_turn_without_code_or_answer_is_void(content: str, void: bool) -> None:
     assert void_turns([Turn("user", "?"), Turn("assistant", content)]) == ([0] if void else [])

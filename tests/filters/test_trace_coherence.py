@@ -1,6 +1,7 @@
 """Coherence: broken structure lowers it, broken content does not."""
 
 from collections.abc import Sequence
+from itertools import product
 from statistics import fmean
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from filters.trace import steps
 from filters.trace_coherence import BREAKS, broken, coherence, coherent
+from tests.each import each_of
 from tests.filters.cases import needs_data, rows
 from tests.filters.trace_cases import ruled, written
 
@@ -82,8 +84,7 @@ def test_the_rule_says_which_part_is_weak() -> None:
 # Breaking
 
 
-@pytest.mark.parametrize("kind", BREAKS)
-@pytest.mark.parametrize("fraction", FRACTIONS)
+@each_of(product(BREAKS, FRACTIONS))
 def test_breaking_is_deterministic_and_by_key(kind: str, fraction: float) -> None:
     assert variants(WHOLE, kind, fraction) == variants(WHOLE, kind, fraction)
     assert kind in ("keywords", "deleted") or len(set(variants(WHOLE, kind, fraction))) > 1

@@ -1,10 +1,10 @@
 """Failed steps: traces annotated by hand."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.trace_graph import Step, cleaned, failed_step_fraction, failed_steps, graph
+from tests.each import each_of
 from tests.filters.trace_cases import ruled, written
 
 # Each step with a mark: "x" for what was abandoned.
@@ -125,7 +125,7 @@ def annotated(name: str) -> tuple[list[str], list[bool]]:
     return [line[2:] for line in lines], [line[0] == "x" for line in lines]
 
 
-@pytest.mark.parametrize("name", ANNOTATED)
+@each_of(ANNOTATED)
 def test_annotated_traces(name: str) -> None:
     lines, abandoned = annotated(name)
     found = graph("\n".join(lines))
@@ -134,7 +134,7 @@ def test_annotated_traces(name: str) -> None:
     assert failed_step_fraction(found) == sum(abandoned) / len(lines)
 
 
-@pytest.mark.parametrize("name", ANNOTATED)
+@each_of(ANNOTATED)
 def test_the_cleaned_trace_has_the_kept_steps_only(name: str) -> None:
     lines, abandoned = annotated(name)
     text = cleaned("\n".join(lines))

@@ -17,6 +17,7 @@ from filters.trace_text import (
     tail_loop,
 )
 from pipelines.records import Turn
+from tests.each import each_of
 from tests.filters.cases import answered, needs_data, rows, task
 from tests.filters.trace_cases import ruled, thought, written
 
@@ -36,20 +37,19 @@ def test_a_loop_at_the_end_is_found(before: str, numbers: list[int], times: int)
     assert len(loop.text) <= len(phrase)
 
 
-@pytest.mark.parametrize("text", ["a" * 1_000, "ha" * 400, "?!" * 50, "数学" * 40, "So x = 1.\n" * 20, "=" * 400])
+@each_of(["a" * 1_000, "ha" * 400, "?!" * 50, "数学" * 40, "So x = 1.\n" * 20, "=" * 400])
 def test_letters_and_signs_loop_too(text: str) -> None:
     assert tail_loop(text) is not None
 
 
-@pytest.mark.parametrize(
-    "text",
+@each_of(
     [
         "",
         "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22",
         "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |",
         "no, no, no, no, no",
         "We wait. " * 30 + "Then we go on with something else, and that is the end of it.",
-    ],
+    ]
 )
 def test_what_is_short_or_left_again_is_no_loop(text: str) -> None:
     assert tail_loop(text) is None
@@ -105,8 +105,7 @@ def test_letters_are_counted_by_script_outside_of_formulas() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("question", "text", "status"),
+@each_of(
     [
         ("How many?", "Four, as \u03b1 is \u03b2.", "pass"),
         ("How many?", "First we add, 然后我们相乘.", "fail"),
@@ -117,7 +116,7 @@ def test_letters_are_counted_by_script_outside_of_formulas() -> None:
         ("1 + 1 = ?", "Two.", "unsure"),
         ("1 + 1 = ?", "2", "pass"),
         ("How many?", " ", "unsure"),
-    ],
+    ]
 )
 def test_the_answer_is_written_as_the_question_is(question: str, text: str, status: str) -> None:
     [ruling] = ruled(one_language, written(text, question=question))
@@ -143,8 +142,7 @@ def asked(text: str, *, question: str = "How many eggs does the duck lay on a wo
     return Case(of, None, [answered(of, text)._replace(turns=turns)])
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
+@each_of(
     [
         ("The duck lays four eggs.", None),
         ("How many eggs does the duck lay on a working day? Four.", None),  # of the question
@@ -159,7 +157,7 @@ def asked(text: str, *, question: str = "How many eggs does the duck lay on a wo
         ("Four.<\uff5cend\u2581of\u2581sentence\uff5c>", "holds a token of a chat template"),
         ("It is {{ answer }}.", "holds an unfilled template variable"),
         (r"It is x^{{n}}.", None),
-    ],
+    ]
 )
 def test_words_of_the_prompt(text: str, reason: str | None) -> None:
     [ruling] = ruled(no_prompt_words, asked(text))

@@ -17,6 +17,7 @@ from filters.verifiers import VERIFIERS
 from filters.verifiers.outcome import Outcome, of_comparison
 from filters.votes import SHOWN, elect, scores_in
 from pipelines.records import verdict
+from tests.each import each_of
 from tests.filters.cases import answered, needs_data, rewarded, rows, rule_on, run, solved, task
 
 
@@ -35,8 +36,7 @@ def blindly(name: str, case: Case, **parameters: Any) -> Ruling:
 AGREE = "the majority has another answer than the author"
 
 
-@pytest.mark.parametrize(
-    ("answers", "author", "status", "reason", "value", "score"),
+@each_of(
     [
         (["4", "4", "5"], "4", "pass", None, "4", 2 / 3),
         (["4", "4", "5"], "5", "fail", AGREE, "4", 2 / 3),
@@ -57,7 +57,7 @@ AGREE = "the majority has another answer than the author"
         ([None, None], "4", "unsure", "no answers", None, None),
         ([], "4", "unsure", "no answers", None, None),
         (["4"], None, "unsure", "no author's answer", None, None),
-    ],
+    ]
 )
 def test_answer_consistency(
     answers: list[str | None],
@@ -83,8 +83,7 @@ def test_answer_consistency_may_ask_for_a_share() -> None:
     assert rule_on("answer_consistency", case, at_least=0.51).reason == "the majority is smaller than asked"
 
 
-@pytest.mark.parametrize(
-    ("answers", "cut", "status", "score", "value"),
+@each_of(
     [
         (["4", "4", "5", "6"], 0, "pass", 0.5, "4"),
         (["4", "4", "5", "6"], 1, "fail", 0.4, "4"),  # K counts every attempt
@@ -93,7 +92,7 @@ def test_answer_consistency_may_ask_for_a_share() -> None:
         (["4", "5", "6"], 0, "fail", 1 / 3, None),
         (["x+1", "1+x", "7"], 0, "unsure", 1 / 3, None),  # the first two may be one
         ([], 2, "unsure", None, None),
-    ],
+    ]
 )
 def test_self_consistency(
     answers: list[str | None], cut: int, status: str, score: float | None, value: str | None
@@ -182,8 +181,7 @@ def scored(case: Case, scores: Given, *, rule: str = "judged@1", **context: Any)
     return case._replace(verdicts=[*case.verdicts, *told])
 
 
-@pytest.mark.parametrize(
-    ("answers", "weights", "status", "reason", "value", "score"),
+@each_of(
     [
         (["4", "4", "5"], [0.2, 0.2, 0.9], "pass", None, "5", 0.9 / 1.3),  # a heavy one outweighs two light ones
         (["1/2", "0.5", "2"], [0.5, 0.5, 0.75], "pass", None, "0.5", 4 / 7),  # by value, not by spelling
@@ -203,7 +201,7 @@ def scored(case: Case, scores: Given, *, rule: str = "judged@1", **context: Any)
         ),
         (["x+1", "1+x", "7"], [0.4, 0.4, 0.9], "pass", None, "7", 0.9 / 1.7),  # holds however these compare
         ([None], [1.0], "unsure", "no answers", None, None),
-    ],
+    ]
 )
 def test_weighted_vote(
     answers: list[str | None],

@@ -24,6 +24,7 @@ from pipelines import journal, segment
 from pipelines.journal import Journal
 from pipelines.segment import Entry
 from pipelines.store import DiskFull
+from tests.each import each_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -85,8 +86,7 @@ def only(folder, pattern):
 # Which reply serves
 
 
-@pytest.mark.parametrize(
-    ("asked_with", "cut", "tokens", "limit", "serves"),
+@each_of(
     [
         (100, False, 40, 100, True),
         (100, False, 40, 200, True),  # it stopped by itself, and would again
@@ -101,7 +101,7 @@ def only(folder, pattern):
         (100, True, 100, 101, False),
         (100, True, -1, 100, True),
         (100, True, -1, 101, False),
-    ],
+    ]
 )
 def test_a_reply_serves_other_limits(asked_with, cut, tokens, limit, serves):
     assert entry(1, limit=asked_with, cut=cut, tokens=tokens).serves(limit) == serves

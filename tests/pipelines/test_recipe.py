@@ -11,6 +11,7 @@ import pytest
 from pipelines.bind import SHARD_BYTES, TOKEN_BYTES, Recipe, bind, stage_parameters
 from pipelines.recipe import BadRecipe, apply, read
 from pipelines.stages.table import STAGES
+from tests.each import each_of
 from tests.small import LINE, Site
 
 
@@ -21,8 +22,7 @@ def changed(*changes: str) -> dict[str, Any]:
     return value
 
 
-@pytest.mark.parametrize(
-    ("change", "place"),
+@each_of(
     [
         ("target.accepted=50", lambda v: v["target"]["accepted"] == 50),
         ("target={accepted=3}", lambda v: v["target"] == {"accepted": 3}),
@@ -34,7 +34,7 @@ def changed(*changes: str) -> dict[str, Any]:
         ("pose.prompt=pose/solve", lambda v: v["stages"][1]["prompt"] == "pose/solve"),
         ("about=a = b", lambda v: v["about"] == "a = b"),
         ("seed=0x10", lambda v: v["seed"] == 16),
-    ],
+    ]
 )
 def test_a_change_goes_to_its_place(change: str, place: Any):
     assert place(changed(change))
@@ -148,7 +148,7 @@ def test_the_files_of_a_recipe_lie_beside_it_or_in_the_project(site: Site):
         bound(site, "draw.seeds=nowhere.jsonl")
 
 
-@pytest.mark.parametrize("name", STAGES)
+@each_of(STAGES)
 def test_the_parameters_of_a_stage_are_its_keyword_only_ones(name: str):
     parameters = stage_parameters(STAGES[name])
     assert parameters

@@ -27,6 +27,7 @@ from pipelines.records import (
     verdict,
 )
 from pipelines.store import Output, read_output, write_output
+from tests.each import each_of
 
 KINDS = (Problem, Attempt, Verdict)
 
@@ -73,8 +74,7 @@ def test_ids_are_those_of_the_first_release():
     assert ruled(score=0.5, value="x", context={"at_most": 0.7}).id == "1702590151196bc98bd36ab1c6033f9d"
 
 
-@pytest.mark.parametrize(
-    "change",
+@each_of(
     [
         {"parents": []},
         {"stage": "draw@2"},
@@ -89,15 +89,13 @@ def test_ids_are_those_of_the_first_release():
         {"source": "elsewhere"},
         {"license": "CC0-1.0"},
         {"details": {"plan": "none"}},
-    ],
-    ids=str,
+    ]
 )
 def test_every_field_of_a_problem_counts(change):
     assert drawn(**change).id != drawn().id
 
 
-@pytest.mark.parametrize(
-    "change",
+@each_of(
     [
         {"of": drawn()},
         {"stage": "expand@2"},
@@ -109,8 +107,7 @@ def test_every_field_of_a_problem_counts(change):
         {"turns": (ASKED, SAID._replace(reasoning=None))},
         {"turns": (ASKED, SAID._replace(tool_calls=None))},
         {"continues": answered(sample=3)},
-    ],
-    ids=lambda change: next(iter(change)),
+    ]
 )
 def test_the_same_answer_given_otherwise_is_another_attempt(change):
     assert answered(**change).id != answered().id
@@ -124,8 +121,7 @@ def test_equal_answers_to_one_question_drawn_twice_stay_two_attempts():
     assert again.draw == 5
 
 
-@pytest.mark.parametrize(
-    "change",
+@each_of(
     [
         {"subjects": [SEED.id, SEED.id]},
         {"stage": "verify@1"},
@@ -135,8 +131,7 @@ def test_equal_answers_to_one_question_drawn_twice_stay_two_attempts():
         {"score": 0.0},
         {"value": ""},
         {"context": {"at_most": 0.7}},
-    ],
-    ids=lambda change: next(iter(change)),
+    ]
 )
 def test_whatever_a_verdict_rests_on_counts(change):
     assert ruled(**change).id != ruled().id

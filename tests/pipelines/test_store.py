@@ -122,7 +122,7 @@ class TestDamage:
 
     def test_a_flipped_bit(self, path):
         content = path.read_bytes()
-        for at in range(0, len(content), 1 + len(content) // 500):
+        for at in range(0, len(content), 1 + len(content) // 200):
             damaged = bytearray(content)
             damaged[at] ^= 1 << at % 8
             path.write_bytes(damaged)

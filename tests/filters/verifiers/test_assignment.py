@@ -8,29 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.verifiers import assignment
-from tests.filters.verifiers.tables.assignment import CHEATS, COLORS, HITS, IMPOSSIBLE, MISSES, MOST, SUM
+from tests.each import each_of
+from tests.filters.verifiers.tables.assignment import COLORS, IMPOSSIBLE, MOST, SUM
 
 STATES = {"pass", "fail", "unsure"}
-
-
-def judged(reference, response):
-    answer = assignment.final_answer(response)
-    return assignment.check(reference, "" if answer is None else answer)
-
-
-@pytest.mark.parametrize(("reference", "response"), HITS)
-def test_hits_pass(reference, response):
-    assert judged(reference, response).status == "pass"
-
-
-@pytest.mark.parametrize(("reference", "response"), MISSES)
-def test_near_misses_fail(reference, response):
-    assert judged(reference, response).status == "fail"
-
-
-@pytest.mark.parametrize(("reference", "response"), CHEATS)
-def test_cheats_never_pass(reference, response):
-    assert judged(reference, response).status != "pass"
 
 
 @pytest.mark.parametrize("reference", [SUM, MOST, COLORS, IMPOSSIBLE])
@@ -56,8 +37,7 @@ def test_the_core_of_an_infeasible_task_is_infeasible_by_itself_and_leaves_out_t
     assert outcome.evidence == {"core": ["2*x + 4*y == 51"]}
 
 
-@pytest.mark.parametrize(
-    ("reference", "problem"),
+@each_of(
     [
         ("", "no JSON object"),
         ("[" * 100_000, "no JSON object"),
@@ -76,7 +56,7 @@ def test_the_core_of_an_infeasible_task_is_infeasible_by_itself_and_leaves_out_t
         ({"variables": {"x": [0, 9]}, "constraints": ["x / 2 > 1"]}, "Div is not in the language"),
         ({"variables": {"x": [0, 9]}, "constraints": ["x > 1"], "objective": "x"}, "the objective is not"),
         ({"variables": {"x": [0, 9]}, "constraints": ["x > 1"], "objective": {"maximize": "x > 1"}}, "is no number"),
-    ],
+    ]
 )
 def test_what_is_wrong_with_a_reference_is_told(reference, problem):
     reference = reference if isinstance(reference, str) else json.dumps(reference)
@@ -124,7 +104,7 @@ def by_python(text, x, y):
     return eval(text, {"__builtins__": {"min": min, "max": max, "abs": abs}}, {**functions, "x": x, "y": y})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(constraints, min_size=1, max_size=2), numbers)
 def test_the_best_is_what_brute_force_finds(texts, objective):
     variables = {"x": [DOMAIN[0], DOMAIN[-1]], "y": [DOMAIN[0], DOMAIN[-1]]}
@@ -158,15 +138,13 @@ def test_nothing_raises(text, reference):
     assert isinstance(assignment.problem_with(json.dumps(task)), str | None)
 
 
-@pytest.mark.parametrize(
-    "text", ["(" * 900, "not " * 200 + "x", "-" * 900 + "x", "x" + "+x" * 400, "x" + "**8" * 200, "\0"]
-)
+@each_of(["(" * 900, "not " * 200 + "x", "-" * 900 + "x", "x" + "+x" * 400, "x" + "**8" * 200, "\0"])
 def test_a_hostile_expression_is_a_problem_with_the_reference(text):
     reference = json.dumps({"variables": {"x": [0, 9]}, "constraints": [f"{text} > 0"]})
     assert assignment.problem_with(reference) is not None
 
 
-@pytest.mark.parametrize("piece", ["x = 3, ", "{", '{"a":', " and ", "\n", "infeasible ", "-", "x", '"'])
+@each_of(["x = 3, ", "{", '{"a":', " and ", "\n", "infeasible ", "-", "x", '"'])
 def test_a_long_answer_is_read_at_once(piece):
     text = piece * 100_000
     assert assignment.final_answer(text) is None

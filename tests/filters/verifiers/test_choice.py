@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.verifiers import choice
-from tests.filters.verifiers.tables.choice import CHEATS, CITIES, HITS, MISSES
+from tests.each import each_of
+from tests.filters.verifiers.tables.choice import CITIES
 
 FOUND = [
     (r"\boxed{B}", "B"),
@@ -67,36 +68,17 @@ QUESTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("response", "answer"), FOUND)
+@each_of(FOUND)
 def test_what_was_picked_is_found(response, answer):
     assert choice.final_answer(response) == answer
 
 
-@pytest.mark.parametrize("response", NOT_FOUND, ids=lambda response: response[:20])
+@each_of(NOT_FOUND)
 def test_nothing_picked_is_none(response):
     assert choice.final_answer(response) is None
 
 
-def outcome(reference, response):
-    return choice.check(reference, choice.final_answer(response) or "").status
-
-
-@pytest.mark.parametrize(("reference", "response"), HITS)
-def test_hits_pass(reference, response):
-    assert outcome(reference, response) == "pass"
-
-
-@pytest.mark.parametrize(("reference", "response"), MISSES)
-def test_misses_fail(reference, response):
-    assert outcome(reference, response) == "fail"
-
-
-@pytest.mark.parametrize(("reference", "response"), CHEATS)
-def test_cheats_never_pass(reference, response):
-    assert outcome(reference, response) != "pass"
-
-
-@pytest.mark.parametrize(("reference", "reason"), UNUSABLE)
+@each_of(UNUSABLE)
 def test_what_is_wrong_with_a_reference_is_said(reference, reason):
     assert reason in choice.problem_with(reference)
     assert choice.gold(reference) is None
@@ -116,12 +98,12 @@ def test_options_in_another_order_have_another_key():
         assert choice.check(reference, "Paris").status == "pass"
 
 
-@pytest.mark.parametrize(("question", "labels", "contents"), QUESTIONS)
+@each_of(QUESTIONS)
 def test_options_are_read_from_a_question(question, labels, contents):
     assert list(choice.options_in(question).items()) == list(zip(labels, contents, strict=True))
 
 
-@pytest.mark.parametrize("answer", ["B", "b", "(B)", "B.", r"\text{(B)}", "**B**", "B) Paris"])
+@each_of(["B", "b", "(B)", "B.", r"\text{(B)}", "**B**", "B) Paris"])
 def test_decoration_does_not_count_between_answers(answer):
     assert choice.same_quickly("B", answer) is True
     assert choice.same("(C)", answer) is False
@@ -150,8 +132,7 @@ def test_nothing_raises(reference, answer):
     assert (choice.problem_with(reference) is None) is (choice.gold(reference) is not None)
 
 
-@pytest.mark.parametrize(
-    "piece",
+@each_of(
     [
         "answer is ",
         "(A) ",
@@ -168,7 +149,7 @@ def test_nothing_raises(reference, answer):
         "A   ",
         "A)   and",
         "answer\n",
-    ],
+    ]
 )
 def test_linear_time_on_hostile_text(piece):
     text = piece * (100_000 // len(piece))

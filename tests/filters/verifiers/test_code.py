@@ -19,8 +19,9 @@ from filters.verifiers import code
 from filters.verifiers.code.inside.examiner import same
 from filters.verifiers.code.inside.plain import MAX_DEPTH, Opaque, pack, unpack
 from filters.verifiers.outcome import Outcome
+from tests.each import each_of
 from tests.filters.verifiers.confined import needs_bubblewrap
-from tests.filters.verifiers.tables.code import CHEATS, HITS, MISSES
+from tests.filters.verifiers.tables.code import CHEATS, HITS
 
 
 def reference(**parts: Any) -> str:
@@ -37,19 +38,7 @@ def verdict(case: tuple[str, str]) -> str:
     return "none" if answer is None else code.check(case[0], answer).status
 
 
-# --- Some of the table; the laws of all verifiers run all of it ---------------------------------------
-
-
-@needs_bubblewrap
-@pytest.mark.parametrize("case", HITS[::3])
-def test_a_hit_passes(case):
-    assert verdict(case) == "pass"
-
-
-@needs_bubblewrap
-@pytest.mark.parametrize("case", MISSES[::3])
-def test_a_near_miss_fails(case):
-    assert verdict(case) == "fail"
+# --- Some cheats, which fail: the laws of all verifiers, for all of them, only say that none passes ----
 
 
 @needs_bubblewrap
@@ -94,12 +83,12 @@ NOT_FOUND = [
 ]
 
 
-@pytest.mark.parametrize(("response", "answer"), FOUND)
+@each_of(FOUND)
 def test_the_code_is_found(response, answer):
     assert code.final_answer(response) == answer
 
 
-@pytest.mark.parametrize("response", NOT_FOUND)
+@each_of(NOT_FOUND)
 def test_where_there_is_no_code_there_is_no_answer(response):
     assert code.final_answer(response) is None
 
@@ -148,7 +137,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("bad", "problem"), BAD)
+@each_of(BAD)
 def test_a_bad_reference_is_not_the_answers_fault(bad, problem):
     assert problem in (code.problem_with(bad) or "")
     outcome = code.check(bad, "def f(x): return x")
@@ -172,7 +161,7 @@ def test_tests_that_cannot_be_run_are_not_the_answers_fault(parts, monkeypatch):
     assert run("def f(x): return x", **parts).status == "unsure"
 
 
-@pytest.mark.parametrize("hit", HITS)
+@each_of(HITS)
 def test_the_tables_references_are_sound(hit):
     assert code.problem_with(hit[0]) is None
 
@@ -369,8 +358,7 @@ thread.join()
         assert outcome.evidence["tests_in_all"] == 500
 
 
-@pytest.mark.parametrize(
-    ("output", "expected", "tolerance", "good"),
+@each_of(
     [
         ("1 2", "1 2\n", 0, True),
         ("1 2 \n\n\n", "1 2", 0, True),
@@ -387,14 +375,13 @@ thread.join()
         ("inf", "1", 1e-6, False),
         ("nan", "nan", 1e-6, True),
         ("1 2", "1", 1e-6, False),
-    ],
+    ]
 )
 def test_printed_lines_are_compared(output, expected, tolerance, good):
     assert (code._difference(output, expected, tolerance) is None) is good
 
 
-@pytest.mark.parametrize(
-    ("value", "expected", "tolerance", "good"),
+@each_of(
     [
         ((1, (2, 3)), [1, [2, 3]], 0, True),
         ([1, 2], [1, 2, 3], 0, False),
@@ -407,7 +394,7 @@ def test_printed_lines_are_compared(output, expected, tolerance, good):
         (0.1 + 0.2, 0.3, 1e-9, True),
         ([math.nan], [1.0], 1e-9, False),
         (Opaque("f"), None, 0, False),
-    ],
+    ]
 )
 def test_values_are_compared(value, expected, tolerance, good):
     assert same(value, expected, tolerance) is good
@@ -443,8 +430,7 @@ class Colour(IntEnum):
     RED = 1
 
 
-@pytest.mark.parametrize(
-    ("value", "plain"),
+@each_of(
     [
         (Counter("aab"), {"a": 2, "b": 1}),
         (OrderedDict(a=1), {"a": 1}),
@@ -454,7 +440,7 @@ class Colour(IntEnum):
         ({"a": 1}.keys(), {"a"}),
         (Fraction(1, 3), Fraction(1, 3)),
         (Decimal("0.10"), Decimal("0.10")),
-    ],
+    ]
 )
 def test_subclasses_become_what_they_are_based_on(value, plain):
     back = unpack(pack(value))

@@ -12,7 +12,8 @@ from filters.verifiers.constraints.checks import CHECKS
 from filters.verifiers.constraints.ifeval import INSTRUCTIONS
 from filters.verifiers.constraints.reference import PARAMETERS
 from filters.verifiers.outcome import Outcome
-from tests.filters.verifiers.tables.constraints import CHEATS, ENGLISH, HITS, MISSES, POEM, SPANISH, asks, row
+from tests.each import each_of
+from tests.filters.verifiers.tables.constraints import ENGLISH, HITS, MISSES, POEM, SPANISH, asks, row
 
 STATES = {"pass", "fail", "unsure", "error"}
 PROBE = {
@@ -35,25 +36,20 @@ def probe(name: str) -> dict:
     return {"check": name, **bound, **{each: PROBE[each] for each in CHECKS[name].takes}}
 
 
-@pytest.mark.parametrize(("reference", "response"), HITS)
+@each_of(HITS)
 def test_hits_pass(reference, response):
     found = outcome(reference, response)
     assert found.status == "pass", found
     assert found.score == 1
 
 
-@pytest.mark.parametrize(("reference", "response"), MISSES)
+@each_of(MISSES)
 def test_near_misses_fail(reference, response):
     found = outcome(reference, response)
     assert found.status == "fail", found
     assert found.reason
     assert found.score is not None
     assert found.score < 1
-
-
-@pytest.mark.parametrize(("reference", "response"), CHEATS)
-def test_cheats_never_pass(reference, response):
-    assert outcome(reference, response).status != "pass"
 
 
 def test_the_table_is_as_large_as_promised():
@@ -74,13 +70,7 @@ def test_every_check_and_every_instruction_of_ifeval_has_a_hit_and_a_miss():
 # --- References ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reference", dict.fromkeys(reference for reference, _ in HITS))
-def test_the_references_of_the_table_can_be_used(reference):
-    assert constraints.problem_with(reference) is None
-
-
-@pytest.mark.parametrize(
-    ("reference", "problem"),
+@each_of(
     [
         ("", "no JSON"),
         ("Write 100 words.", "no JSON"),
@@ -110,7 +100,7 @@ def test_the_references_of_the_table_can_be_used(reference):
         (row("punctuation:no_comma", num_bullets=3), "punctuation:no_comma does not take 'num_bullets'"),
         ('{"instruction_id_list": ["punctuation:no_comma"], "kwargs": []}', "no lists of the same length"),
         ('{"constraints": [{"check": "title"}], "solution": 5}', "the solution is no text"),
-    ],
+    ]
 )
 def test_what_is_wrong_with_a_reference_is_said_and_never_the_fault_of_the_answer(reference, problem):
     assert problem in (constraints.problem_with(reference) or "")
@@ -132,7 +122,7 @@ def test_every_parameter_is_explained_and_used():
 # --- Descriptions and evidence ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CHECKS)
+@each_of(CHECKS)
 def test_every_check_can_be_asked_for_in_english(name):
     said = constraints.describe(probe(name))
     assert said[0].isupper()
@@ -142,8 +132,7 @@ def test_every_check_can_be_asked_for_in_english(name):
         assert all(str(each) in said for each in (shown if isinstance(shown, list) else [shown]))
 
 
-@pytest.mark.parametrize(
-    ("constraint", "said"),
+@each_of(
     [
         ({"check": "words", "at_least": 3, "at_most": 5}, "Write at least 3 and at most 5 words."),
         ({"check": "sentences", "exactly": 1}, "Write exactly 1 sentence."),
@@ -153,7 +142,7 @@ def test_every_check_can_be_asked_for_in_english(name):
             {"check": "length_constraints:number_words", "relation": "less than", "num_words": 3},
             "Write at most 2 words.",
         ),
-    ],
+    ]
 )
 def test_descriptions(constraint, said):
     assert constraints.describe(constraint) == said
@@ -189,7 +178,7 @@ def test_a_failure_is_a_failure_even_beside_what_cannot_be_told():
 # --- Strict and loose ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("reference", "response"), HITS)
+@each_of(HITS)
 def test_what_passes_strictly_passes_loosely(reference, response):
     loosely = json.dumps({**json.loads(reference), "mode": "loose"})
     assert outcome(loosely, response).status == "pass"
@@ -206,8 +195,7 @@ def test_loose_looks_past_the_first_and_the_last_line(check):
 # --- Parts of texts -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("written", "pieces"),
+@each_of(
     [
         ("It rained. We left.", 2),
         ("Mr. and Mrs. Hill met Dr. Who at no. 5, p. 3, on Jan. 6.", 1),
@@ -220,7 +208,7 @@ def test_loose_looks_past_the_first_and_the_last_line(check):
         ("A title\n\nA sentence.", 1),
         ("", 0),
         ("?! ... !!", 0),
-    ],
+    ]
 )
 def test_sentences(written, pieces):
     assert len(text.sentences(written)) == pieces

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from filters.verifiers import fuzzy
 from filters.verifiers.outcome import Outcome
-from tests.filters.verifiers.tables.fuzzy import ATP, CHEATS, HITS, MISSES, near
+from tests.each import each_of
+from tests.filters.verifiers.tables.fuzzy import ATP, HITS, MISSES, near
 
 MEASURES = sorted(fuzzy.MEASURES)
 
@@ -18,7 +19,7 @@ def outcome(reference: str, response: str) -> Outcome:
     return fuzzy.check_quickly(reference, answer) or fuzzy.check(reference, answer)
 
 
-@pytest.mark.parametrize(("reference", "response"), HITS)
+@each_of(HITS)
 def test_hits_pass(reference, response):
     found = outcome(reference, response)
     assert found.status == "pass", found
@@ -26,7 +27,7 @@ def test_hits_pass(reference, response):
     assert found.score >= found.evidence["at_least"]
 
 
-@pytest.mark.parametrize(("reference", "response"), MISSES)
+@each_of(MISSES)
 def test_near_misses_fail(reference, response):
     found = outcome(reference, response)
     assert found.status == "fail", found
@@ -34,18 +35,12 @@ def test_near_misses_fail(reference, response):
     assert found.score < found.evidence["at_least"]
 
 
-@pytest.mark.parametrize(("reference", "response"), CHEATS)
-def test_cheats_never_pass(reference, response):
-    assert outcome(reference, response).status != "pass"
-
-
 def test_the_table_is_as_large_as_promised():
     assert len(HITS) >= 25
     assert len(MISSES) >= 25
 
 
-@pytest.mark.parametrize(
-    ("reference", "problem"),
+@each_of(
     [
         ("Paris", "declare at_least"),
         ('"Paris"', "declare at_least"),
@@ -64,7 +59,7 @@ def test_the_table_is_as_large_as_promised():
             '{"text": "Paris", "at_least": 0.9, "by": "meaning"}',
             "unknown measure 'meaning'; there are: characters, words",
         ),
-    ],
+    ]
 )
 def test_what_is_wrong_with_a_reference_is_said_and_never_the_fault_of_the_answer(reference, problem):
     assert problem in (fuzzy.problem_with(reference) or "")
@@ -72,14 +67,13 @@ def test_what_is_wrong_with_a_reference_is_said_and_never_the_fault_of_the_answe
     assert outcome(reference, "Paris").status == outcome(reference, "").status == "unsure"
 
 
-@pytest.mark.parametrize("reference", dict.fromkeys(reference for reference, _ in HITS))
+@each_of(dict.fromkeys(reference for reference, _ in HITS))
 def test_the_gold_answer_passes_with_full_marks(reference):
     found = outcome(reference, f"<answer>{fuzzy.gold(reference)}</answer>")
     assert (found.status, found.score) == ("pass", 1)
 
 
-@pytest.mark.parametrize(
-    ("by", "a", "b", "similarity"),
+@each_of(
     [
         ("characters", "abcd", "abxd", 0.75),
         ("characters", "A  b", "a b", 1),
@@ -87,7 +81,7 @@ def test_the_gold_answer_passes_with_full_marks(reference):
         ("words", "a a b", "a b b", 2 / 3),
         ("words_in_order", "a b c", "c a", 0.4),
         ("words_in_order", "a b c d", "a c d", 6 / 7),
-    ],
+    ]
 )
 def test_measures(by, a, b, similarity):
     assert fuzzy.MEASURES[by](a, b) == pytest.approx(similarity)

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-import pytest
+from itertools import product
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.verifiers.gaming import gaming
+from tests.each import each_of
 from tests.filters.cases import needs_data, rows
 
 QUESTION = "A train travels 120 km in 1.5 hours. What is its average speed in km/h?"
@@ -306,23 +308,22 @@ def test_the_tables_are_as_long_as_they_should_be():
     assert len(set(HONEST)) == len(HONEST) >= 60
 
 
-@pytest.mark.parametrize("response", GAMING)
+@each_of(GAMING)
 def test_every_gaming_string_is_refused(response: str):
     assert gaming(response, question=QUESTION)
 
 
-@pytest.mark.parametrize("response", HONEST)
+@each_of(HONEST)
 def test_no_honest_answer_is_refused(response: str):
     assert gaming(response, question=QUESTION) is None
 
 
-@pytest.mark.parametrize("response", HOLLOW + OPENERS + ADDRESSED)
-@pytest.mark.parametrize("wrapped", ["  {}\n", "\ufeff{}", "<think>hm, 80</think>\n{}"])
+@each_of(product(HOLLOW + OPENERS + ADDRESSED, ["  {}\n", "\ufeff{}", "<think>hm, 80</think>\n{}"]))
 def test_dressing_it_up_does_not_help(response: str, wrapped: str):
     assert gaming(wrapped.format(response))
 
 
-@pytest.mark.parametrize("response", ADDRESSED)
+@each_of(ADDRESSED)
 def test_a_wrong_solution_before_it_does_not_help(response: str):
     assert gaming(f"120 + 1.5 = 121.5, so the answer is 121.5.\n\n{response}")
 

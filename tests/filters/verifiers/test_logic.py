@@ -8,29 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.verifiers import logic
-from tests.filters.verifiers.tables.logic import AGES, CATS, CHAIN, CHEATS, HITS, MISSES, WHOLE
+from tests.each import each_of
+from tests.filters.verifiers.tables.logic import AGES, CATS, CHAIN, WHOLE
 
 STATES = {"pass", "fail", "unsure"}
-
-
-def judged(reference, response):
-    answer = logic.final_answer(response)
-    return logic.check(reference, "" if answer is None else answer)
-
-
-@pytest.mark.parametrize(("reference", "response"), HITS)
-def test_hits_pass(reference, response):
-    assert judged(reference, response).status == "pass"
-
-
-@pytest.mark.parametrize(("reference", "response"), MISSES)
-def test_near_misses_fail(reference, response):
-    assert judged(reference, response).status == "fail"
-
-
-@pytest.mark.parametrize(("reference", "response"), CHEATS)
-def test_cheats_never_pass(reference, response):
-    assert judged(reference, response).status != "pass"
 
 
 @pytest.mark.parametrize("reference", [CATS, AGES])
@@ -64,8 +45,7 @@ def test_what_is_too_hard_is_unsure_and_the_same_each_time():
     assert (outcome.status, outcome.reason) == ("unsure", "the solver gave up")
 
 
-@pytest.mark.parametrize(
-    ("reference", "problem"),
+@each_of(
     [
         ("", "no JSON object"),
         ("[" * 100_000, "no JSON object"),
@@ -74,7 +54,7 @@ def test_what_is_too_hard_is_unsure_and_the_same_each_time():
         ('{"premises": ["p ->"]}', "cannot be read: 'p ->': it ends too soon"),
         ('{"premises": ["p"], "goals": "p"}', "unknown key 'goals'"),
         ('{"premises": ["x > 0"], "declare": {"x": "integer"}}', "declare maps names to int, real, bool"),
-    ],
+    ]
 )
 def test_what_is_wrong_with_a_reference_is_told(reference, problem):
     assert problem in (logic.problem_with(reference) or "")
@@ -82,15 +62,14 @@ def test_what_is_wrong_with_a_reference_is_told(reference, problem):
     assert logic.gold(reference) is None
 
 
-@pytest.mark.parametrize("premise", ["x > 0", "p(a) and p", "p(a) and p(a, b)", "p(q and r)", "x + 1"])
+@each_of(["x > 0", "p(a) and p", "p(a) and p(a, b)", "p(q and r)", "x + 1"])
 def test_a_premise_that_means_nothing_is_a_problem_with_the_reference(premise):
     outcome = logic.check(json.dumps({"premises": [premise]}), "q")
     assert outcome.status == "unsure"
     assert "the reference cannot be used" in (outcome.reason or "")
 
 
-@pytest.mark.parametrize(
-    ("line", "step"),
+@each_of(
     [
         ("1. p -> q", "p -> q"),
         ("(2) p and q [by 1]", "p and q"),
@@ -99,14 +78,13 @@ def test_a_premise_that_means_nothing_is_a_problem_with_the_reference(premise):
         (r"Therefore, $p \to q$ (from 1, 2)", "p  ->  q"),
         ("- **q**  # modus ponens", "q"),
         ("-x < 3 -- turned around", "-x < 3"),
-    ],
+    ]
 )
 def test_a_line_is_stripped_of_what_is_no_formula(line, step):
     assert logic.final_answer(f"<answer>{line}</answer>") == step
 
 
-@pytest.mark.parametrize(
-    ("text", "same"),
+@each_of(
     [
         ("not p and q", "(not p) and q"),
         ("p and q or r", "(p and q) or r"),
@@ -119,7 +97,7 @@ def test_a_line_is_stripped_of_what_is_no_formula(line, step):
         ("-a + b = c", "(-a) + b = c"),
         ("a + 2*b < c", "a + (2*b) < c"),
         ("0 <= x < 5", "0 <= x and x < 5"),
-    ],
+    ]
 )
 def test_signs_bind_as_told(text, same):
     assert logic.parse(text) == logic.parse(same)
@@ -183,9 +161,7 @@ def test_nothing_raises(text, reference):
     assert isinstance(logic.problem_with(json.dumps({"premises": [text], "goal": text})), str | None)
 
 
-@pytest.mark.parametrize(
-    "piece", ["(", "not ", "forall x. ", "p -> ", "p and ", "- ", "[a]", " ", "1. ", "\n", "p(", "--"]
-)
+@each_of(["(", "not ", "forall x. ", "p -> ", "p and ", "- ", "[a]", " ", "1. ", "\n", "p(", "--"])
 def test_a_long_answer_is_read_at_once(piece):
     text = piece * 100_000
     assert isinstance(logic.final_answer(text + "p"), str | None)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.verifiers import math
-from tests.filters.verifiers.tables.math import CHEATS, HITS, MISSES
+from tests.each import each_of
+from tests.filters.verifiers.tables.math import HITS, MISSES
 
 FOUND = [
     (r"So it is \boxed{5}.", "5"),
@@ -212,32 +213,30 @@ DIFFERENT_BY_ALGEBRA = [
 ]
 
 
-@pytest.mark.parametrize(("response", "answer"), FOUND)
+@each_of(FOUND)
 def test_the_final_answer_is_found(response, answer):
     assert math.final_answer(response) == answer
 
 
-@pytest.mark.parametrize("response", NOT_FOUND, ids=lambda response: response[:20])
+@each_of(NOT_FOUND)
 def test_no_answer_is_none(response):
     assert math.final_answer(response) is None
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "told"),
+@each_of(
     [(*pair, True) for pair in SAME_AT_ONCE + SAME_BY_FORMULA]
     + [(*pair, False) for pair in DIFFERENT_AT_ONCE + DIFFERENT_BY_FORMULA]
-    + [(*pair, None) for pair in NOT_TOLD_AT_ALL + SAME_BY_ALGEBRA + DIFFERENT_BY_ALGEBRA],
+    + [(*pair, None) for pair in NOT_TOLD_AT_ALL + SAME_BY_ALGEBRA + DIFFERENT_BY_ALGEBRA]
 )
 def test_what_is_told_at_once(a, b, told):
     assert math.same_quickly(a, b) is told
     assert math.same_quickly(b, a) is told
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "told"),
+@each_of(
     [(*pair, True) for pair in SAME_AT_ONCE + SAME_BY_FORMULA + SAME_BY_ALGEBRA]
     + [(*pair, False) for pair in DIFFERENT_AT_ONCE + DIFFERENT_BY_FORMULA + DIFFERENT_BY_ALGEBRA]
-    + [(*pair, None) for pair in NOT_TOLD_AT_ALL],
+    + [(*pair, None) for pair in NOT_TOLD_AT_ALL]
 )
 def test_what_is_told_with_algebra(a, b, told):
     pytest.importorskip("math_verify", reason="needs the extra math")
@@ -312,8 +311,7 @@ def test_the_last_box_is_found_after_any_text(text):
     assert math.final_answer(text.replace("\\", "") + r" so \boxed{\frac{1}{2}} is it") == r"\frac{1}{2}"
 
 
-@pytest.mark.parametrize(
-    "piece",
+@each_of(
     [
         r"\boxed{",
         r"\boxed",
@@ -330,7 +328,7 @@ def test_the_last_box_is_found_after_any_text(text):
         "\\",
         r"\text{",
         "(A) ",
-    ],
+    ]
 )
 def test_extraction_takes_linear_time_on_hostile_text(piece):
     started = time.process_time()
@@ -338,8 +336,7 @@ def test_extraction_takes_linear_time_on_hostile_text(piece):
     assert time.process_time() - started < 1
 
 
-@pytest.mark.parametrize(
-    "piece",
+@each_of(
     [
         "(",
         "{",
@@ -356,7 +353,7 @@ def test_extraction_takes_linear_time_on_hostile_text(piece):
         "1,000",
         "x=",
         r"\pm",
-    ],
+    ]
 )
 def test_quick_comparison_is_quick_on_hostile_text(piece):
     started = time.process_time()
@@ -378,48 +375,21 @@ def quickly(reference, answer):
     return "open" if said is None else said.status
 
 
-def outcome(reference, response):
-    """The status as a pool of workers would find it: algebra only where nothing quicker tells."""
-    answer = math.final_answer(response)
-    if answer is None:
-        return "fail"
-    return (math.check_quickly(reference, answer) or math.check(reference, answer)).status
-
-
-@pytest.mark.parametrize(("reference", "response"), HITS)
-def test_hits_pass(reference, response):
-    pytest.importorskip("math_verify", reason="needs the extra math")
-    assert outcome(reference, response) == "pass"
-
-
-@pytest.mark.parametrize(("reference", "response"), MISSES)
-def test_misses_fail(reference, response):
-    pytest.importorskip("math_verify", reason="needs the extra math")
-    assert outcome(reference, response) == "fail"
-
-
-@pytest.mark.parametrize(("reference", "response"), CHEATS, ids=[str(i) for i in range(len(CHEATS))])
-def test_cheats_never_pass(reference, response):
-    answer = math.final_answer(response) or ""
-    assert quickly(reference, answer) != "pass"  # what takes longer is for the workers
-
-
 def test_the_table_is_large_enough():
     assert len(set(HITS)) >= 250
     assert len(set(MISSES)) >= 180
     assert not set(HITS) & set(MISSES)
 
 
-@pytest.mark.parametrize(("reference", "response"), HITS)
-def test_a_reference_of_the_table_verifies_itself(reference, response):
+@each_of(dict.fromkeys(reference for reference, _ in HITS))
+def test_a_reference_of_the_table_verifies_itself(reference):
     assert math.problem_with(reference) is None
     gold = math.gold(reference)
     assert gold is not None
     assert quickly(reference, gold) == "pass"
 
 
-@pytest.mark.parametrize(
-    ("reference", "reason"),
+@each_of(
     [
         ("", "blank"),
         ("$$", "blank"),
@@ -431,7 +401,7 @@ def test_a_reference_of_the_table_verifies_itself(reference, response):
         ('{"answer": "5", "tolerance": -1}', "tolerance"),
         ('{"answer": "5", "tolerance": NaN}', "tolerance"),
         ('{"answer": "5", "relative": "0.1"}', "tolerance"),
-    ],
+    ]
 )
 def test_a_reference_that_cannot_be_used_is_never_the_answers_fault(reference, reason):
     assert reason in math.problem_with(reference)

@@ -7,29 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.verifiers import plan
-from tests.filters.verifiers.tables.plan import BLOCKS, CHEATS, HITS, MAZE, MISSES, RIVER, SELF, SHORTEST, SWITCH
+from tests.each import each_of
+from tests.filters.verifiers.tables.plan import BLOCKS, MAZE, RIVER, SELF, SHORTEST, SWITCH
 
 STATES = {"pass", "fail", "unsure"}
-
-
-def judged(reference, response):
-    answer = plan.final_answer(response)
-    return plan.check(reference, "" if answer is None else answer)
-
-
-@pytest.mark.parametrize(("reference", "response"), HITS)
-def test_hits_pass(reference, response):
-    assert judged(reference, response).status == "pass"
-
-
-@pytest.mark.parametrize(("reference", "response"), MISSES)
-def test_near_misses_fail(reference, response):
-    assert judged(reference, response).status == "fail"
-
-
-@pytest.mark.parametrize(("reference", "response"), CHEATS)
-def test_cheats_never_pass(reference, response):
-    assert judged(reference, response).status != "pass"
 
 
 @pytest.mark.parametrize("reference", [SHORTEST, SELF])
@@ -81,8 +62,7 @@ def test_a_search_that_would_take_too_long_is_unsure():
     assert plan.check(wide, plan.NO_PLAN).status == "unsure"
 
 
-@pytest.mark.parametrize(
-    ("reference", "problem"),
+@each_of(
     [
         ("", "no JSON object"),
         ("[" * 100_000, "no JSON object"),
@@ -101,7 +81,7 @@ def test_a_search_that_would_take_too_long_is_unsure():
             {"init": ["c"], "goal": ["a"], "actions": {"b": {}}, "never": [["c"]]},
             "init is a state that must never be",
         ),
-    ],
+    ]
 )
 def test_what_is_wrong_with_a_reference_is_told(reference, problem):
     reference = reference if isinstance(reference, str) else json.dumps(reference)
@@ -166,7 +146,7 @@ def test_no_reference_raises(key, value):
     assert plan.check(reference, "press").status in STATES
 
 
-@pytest.mark.parametrize("piece", ["press\n", "1. ", "(", "press ", "[", "no plan ", "\n", "- "])
+@each_of(["press\n", "1. ", "(", "press ", "[", "no plan ", "\n", "- "])
 def test_a_long_answer_is_read_at_once(piece):
     text = piece * 100_000
     assert plan.final_answer(text) is None or len(plan.final_answer(text) or "") <= plan.MAX_ANSWER

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filters.verifiers import procedural
-from tests.filters.verifiers.tables.procedural import CHEATS, COUNTDOWN, HITS, MISSES, SUDOKU
+from tests.each import each_of
+from tests.filters.verifiers.tables.procedural import COUNTDOWN, HITS, SUDOKU
 
 STATES = {"pass", "fail", "unsure"}
 NONSENSE = [
@@ -29,34 +30,13 @@ NONSENSE = [
 ]
 
 
-def judged(reference, response):
-    answer = procedural.final_answer(response)
-    return procedural.check(reference, "" if answer is None else answer)
-
-
-@pytest.mark.parametrize(("reference", "response"), HITS)
-def test_hits_pass(reference, response):
-    assert judged(reference, response).status == "pass"
-
-
-@pytest.mark.parametrize(("reference", "response"), MISSES)
-def test_near_misses_fail(reference, response):
-    assert judged(reference, response).status == "fail"
-
-
-@pytest.mark.parametrize(("reference", "response"), CHEATS)
-def test_cheats_never_pass(reference, response):
-    assert judged(reference, response).status != "pass"
-
-
 def test_a_score_below_one_is_told():
     nearly = procedural.check(SUDOKU, "1 2 3 4\n3 4 1 2\n2 1 4 3\n4 3 1 2")
     assert nearly.status == "fail"
     assert nearly.score == pytest.approx(0.9 * 14 / 16)
 
 
-@pytest.mark.parametrize(
-    ("reference", "problem"),
+@each_of(
     [
         ("", "no JSON object"),
         ("[" * 100_000, "no JSON object"),
@@ -64,7 +44,7 @@ def test_a_score_below_one_is_told():
         ('{"dataset": "countdown", "entry": {"answer": "1"}}', "no metadata"),
         ('{"dataset": "chess", "entry": {"answer": "1", "metadata": {}}}', "no dataset 'chess'"),
         ('{"dataset": "puzzle24", "entry": {"answer": "1", "metadata": {}}}', "left out: any four numbers"),
-    ],
+    ]
 )
 def test_what_is_wrong_with_a_reference_is_told(reference, problem):
     assert problem in (procedural.problem_with(reference) or "")
@@ -176,8 +156,7 @@ def test_all_generators_were_measured():
     assert set(procedural.ALLOWED) | procedural.LEFT_OUT.keys() == set(DATASETS)
 
 
-@pytest.mark.parametrize(
-    ("dataset", "entry", "answer"),
+@each_of(
     [
         ("calendar_arithmetic", {"answer": "-1", "metadata": {"task": "recurring_event_day"}}, "5"),
         ("codeio", {"answer": '{"a": 5}', "metadata": {}}, '{"a": "5"}'),
@@ -198,7 +177,7 @@ def test_all_generators_were_measured():
         ),
         ("puzzle24", {"answer": "1*9*3 - 3", "metadata": {"numbers": [1, 9, 3, 3]}}, "4*(9 - 5) + 8"),
         ("spell_backward", {"answer": "ekilxesnu", "metadata": {}}, "ekilxesnux"),
-    ],
+    ]
 )
 def test_what_is_left_out_is_wrong_indeed(dataset, entry, answer):
     """When a release mends one of these, it can be measured anew and allowed."""

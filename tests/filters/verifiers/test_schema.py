@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from filters.verifiers import schema
 from filters.verifiers.outcome import Outcome
-from tests.filters.verifiers.tables.schema import ANN, CHEATS, HITS, MISSES, PERSON, WRAPPED
+from tests.each import each_of
+from tests.filters.verifiers.tables.schema import ANN, HITS, MISSES, PERSON, WRAPPED
 
 pytest.importorskip("jsonschema")
 
@@ -17,23 +18,6 @@ pytest.importorskip("jsonschema")
 def outcome(reference: str, response: str) -> Outcome:
     answer = schema.final_answer(response) or ""
     return schema.check_quickly(reference, answer) or schema.check(reference, answer)
-
-
-@pytest.mark.parametrize(("reference", "response"), HITS)
-def test_hits_pass(reference, response):
-    assert outcome(reference, response).status == "pass"
-
-
-@pytest.mark.parametrize(("reference", "response"), MISSES)
-def test_near_misses_fail(reference, response):
-    found = outcome(reference, response)
-    assert found.status == "fail", found
-    assert found.reason
-
-
-@pytest.mark.parametrize(("reference", "response"), CHEATS)
-def test_cheats_never_pass(reference, response):
-    assert outcome(reference, response).status != "pass"
 
 
 def test_the_table_is_as_large_as_promised():
@@ -44,13 +28,7 @@ def test_the_table_is_as_large_as_promised():
 # --- References ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("reference", dict.fromkeys(reference for reference, _ in HITS))
-def test_the_references_of_the_table_can_be_used(reference):
-    assert schema.problem_with(reference) is None
-
-
-@pytest.mark.parametrize(
-    ("reference", "problem"),
+@each_of(
     [
         ("", "not JSON"),
         ("an object with a name", "not JSON"),
@@ -71,7 +49,7 @@ def test_the_references_of_the_table_can_be_used(reference):
         ('{"$ref": "#/$defs/person"}', "leads nowhere"),
         ('{"$ref": "#person"}', "leads nowhere"),
         (json.dumps({"type": "string", "description": "x" * 200_000}), "longer than"),
-    ],
+    ]
 )
 def test_what_is_wrong_with_a_schema_is_said_and_never_the_fault_of_the_answer(reference, problem):
     assert problem in (schema.problem_with(reference) or "")
@@ -126,8 +104,7 @@ def test_the_gold_answer_is_the_solution_or_the_first_example():
 # --- Answers ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("response", "answer"),
+@each_of(
     [
         ("", None),
         (" \n", None),
@@ -145,7 +122,7 @@ def test_the_gold_answer_is_the_solution_or_the_first_example():
         ('```json\n{"a": "```"}\n``` it is', '{"a": "```"}'),
         ('```python\n{"a": 1}\n```\n', '{"a": 1}'),
         ('```jsonl\n{"a": 1}\n```\n', '{"a": 1}'),
-    ],
+    ]
 )
 def test_where_the_answer_is(response, answer):
     assert schema.final_answer(response) == answer

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
 from string import ascii_uppercase
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.verifiers.choice import options_in
 from filters.verifiers.shuffling import chosen, key_of, moves, shuffled, speaks_of_places, trace
+from tests.each import each_of
 
 CITIES = {"A": "Paris", "B": "Rome", "C": "Oslo", "D": "Bern"}
 
@@ -41,8 +42,7 @@ def test_the_key_moves_to_each_other_place_about_as_often():
     assert all(250 < places.count(letter) < 350 for letter in "ACD")
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-@pytest.mark.parametrize("seed", "xyz")
+@each_of(product(QUESTIONS, "xyz"))
 def test_a_question_keeps_everything_but_the_places_of_its_options(question: str, seed: str):
     options = options_in(question)
     assert len(options) >= 3
@@ -61,8 +61,7 @@ def test_options_that_are_not_there_cannot_be_moved():
     assert shuffled("(A) Paris (B) Rome", CITIES, moves("ABCD", seed="")) is None
 
 
-@pytest.mark.parametrize(
-    "content",
+@each_of(
     [
         "None of the above",
         "all the options above",
@@ -70,13 +69,13 @@ def test_options_that_are_not_there_cannot_be_moved():
         "neither (A) nor (C)",
         "A and C",
         "option B is wrong",
-    ],
+    ]
 )
 def test_options_that_mean_others_by_their_place_are_noticed(content: str):
     assert speaks_of_places({**CITIES, "D": content})
 
 
-@pytest.mark.parametrize("content", ["Paris", "A dog", "x + 1", "I and II", "vitamin A", "all of these", "B flat"])
+@each_of(["Paris", "A dog", "x + 1", "I and II", "vitamin A", "all of these", "B flat"])
 def test_other_options_are_not(content: str):
     assert not speaks_of_places({**CITIES, "D": content})
 
@@ -105,13 +104,12 @@ TRACES = {
 }
 
 
-@pytest.mark.parametrize("text", TRACES)
+@each_of(TRACES)
 def test_a_trace_loses_its_conclusion_and_its_letters(text: str):
     assert trace(text, CITIES).text == TRACES[text]
 
 
-@pytest.mark.parametrize(
-    ("text", "left"),
+@each_of(
     [
         ("It is Rome by all accounts.", []),
         ("so (B) it is", []),
@@ -119,13 +117,13 @@ def test_a_trace_loses_its_conclusion_and_its_letters(text: str):
         ("I rule out B and C at once.", ["B", "C"]),
         ("Let D be the midpoint.", ["D"]),
         ("It must be B or so.", ["B"]),
-    ],
+    ]
 )
 def test_letters_that_may_be_options_are_told(text: str, left: list[str]):
     assert trace(text, CITIES).left == left
 
 
-@pytest.mark.parametrize("text", ["", "B", "The answer is B.", "\\boxed{B}", "(B)\n\n"])
+@each_of(["", "B", "The answer is B.", "\\boxed{B}", "(B)\n\n"])
 def test_an_answer_alone_has_no_reasoning(text: str):
     assert trace(text, CITIES).text in ("", "The")
 
@@ -142,10 +140,7 @@ def test_any_reasoning_about_any_options_is_read(text: str, options: dict[str, s
 # What was chosen
 
 
-@pytest.mark.parametrize(
-    ("answer", "letter"),
-    [("B", "B"), ("(b)", "B"), ("B. Rome", "B"), ("Rome", "B"), ("rome", "B"), ("Lima", None), ("A or B", None)],
-)
+@each_of([("B", "B"), ("(b)", "B"), ("B. Rome", "B"), ("Rome", "B"), ("rome", "B"), ("Lima", None), ("A or B", None)])
 def test_an_option_is_chosen_by_letter_or_content(answer: str, letter: str | None):
     assert chosen(answer, CITIES) == letter
 

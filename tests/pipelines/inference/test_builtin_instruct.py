@@ -12,6 +12,7 @@ from pipelines.inference.builtin.faults import Faults
 from pipelines.inference.builtin.instruct.categories import CATEGORIES, category_of
 from pipelines.inference.builtin.instruct.quality import limits
 from pipelines.inference.builtin.instruct.rubric import grade
+from tests.each import each_of
 
 
 def say(name: str, *, seed: int, faults: Faults = NONE, **values: str) -> str:
@@ -66,8 +67,7 @@ def test_defects_come_at_their_rate_and_show_in_the_text() -> None:
     assert abs(mean(defective(text) for text in made) - 0.3) < 0.07
 
 
-@pytest.mark.parametrize(
-    ("text", "bad"),
+@each_of(
     [
         ("Summarise the article below in three sentences.", True),
         (
@@ -81,7 +81,7 @@ def test_defects_come_at_their_rate_and_show_in_the_text() -> None:
         ("Do it.", True),
         ("Write a poem about autumn leaves in the rain.", False),
         ("Give me 5 bullet points about bees, but no lists please.", True),
-    ],
+    ]
 )
 def test_a_defect_is_read_from_the_text(text: str, bad: bool) -> None:
     assert defective(text) is bad

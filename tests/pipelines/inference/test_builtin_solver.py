@@ -6,10 +6,9 @@ from collections import Counter
 from fractions import Fraction
 from pathlib import Path
 
-import pytest
-
 from pipelines.inference.builtin import truth
 from pipelines.inference.builtin.pose.families import FAMILIES
+from tests.each import each_of
 
 # Two or more of every family, worded as nobody in `pose` words them.
 REWORDED = [
@@ -221,7 +220,7 @@ def same(a: str, b: str) -> bool:
     return a.lower() == b.lower()
 
 
-@pytest.mark.parametrize(("family", "question", "answer"), REWORDED)
+@each_of(REWORDED)
 def test_a_reworded_problem_is_solved_or_left_alone(family: str, question: str, answer: str) -> None:
     found = truth(question)
     assert found is None or same(found, answer)
@@ -300,7 +299,7 @@ TRAPS = [
 ]
 
 
-@pytest.mark.parametrize(("question", "answer"), TRAPS)
+@each_of(TRAPS)
 def test_a_trap_is_solved_or_left_alone(question: str, answer: str | None) -> None:
     found = truth(question)
     assert found is None or (answer is not None and same(found, answer))
@@ -323,9 +322,7 @@ def test_no_seed_is_answered_wrongly() -> None:
     assert any(truth(row["question"]) is not None for row in rows)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "Hello there.", "What is love?", "7", "How many angels dance on a pin?", "Compute \\int_0^1 x^2 dx."]
-)
+@each_of(["", "Hello there.", "What is love?", "7", "How many angels dance on a pin?", "Compute \\int_0^1 x^2 dx."])
 def test_what_is_no_known_problem_has_no_truth(text: str) -> None:
     assert truth(text) is None
 

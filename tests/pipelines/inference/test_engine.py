@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from pipelines.inference.engine import read, split_think
+from tests.each import each_of
 
 CASES: list[tuple[str, bool, str | None, str | None]] = [
     # content, cut at the limit, the answer, the reasoning
@@ -27,7 +28,7 @@ CASES: list[tuple[str, bool, str | None, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("content", "cut", "answer", "reasoning"), CASES, ids=[repr(each[0]) for each in CASES])
+@each_of(CASES)
 def test_tagged_reasoning_is_split_off(content: str, cut: bool, answer: str | None, reasoning: str | None):
     assert split_think(content, cut=cut) == (answer, reasoning)
 
@@ -47,8 +48,7 @@ def test_an_empty_field_does_not_hide_the_tags():
     assert (answer.turn.content, answer.turn.reasoning) == ("36", "12 times 3")
 
 
-@pytest.mark.parametrize(
-    ("told", "finish"),
+@each_of(
     [
         ("stop", "stop"),
         ("length", "length"),
@@ -56,7 +56,7 @@ def test_an_empty_field_does_not_hide_the_tags():
         ("content_filter", "refused"),
         (None, "stop"),
         ("eos", "stop"),
-    ],
+    ]
 )
 def test_how_an_answer_ended(told: str | None, finish: str):
     assert read(reply({"content": "36"}, finish=told))[0].finish == finish

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.inference.engines import ENGINES, engine_settings, open_engine, parse_model
 from pipelines.inference.model import BadModel, Sampling
+from tests.each import each_of
 
 URL = "http://localhost:8000/v1"
 
@@ -26,7 +27,7 @@ GOOD: list[tuple[Any, tuple[str, str, str | None]]] = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "wanted"), GOOD, ids=[str(each[0]) for each in GOOD])
+@each_of(GOOD)
 def test_what_is_understood(spec: Any, wanted: tuple[str, str, str | None]):
     model = parse_model("teacher", spec)
     assert (model.engine, model.name, model.url) == wanted
@@ -87,7 +88,7 @@ BAD: list[tuple[Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "told"), BAD, ids=[str(each[0]) for each in BAD])
+@each_of(BAD)
 def test_what_is_not_is_told_in_one_line(spec: Any, told: str):
     with pytest.raises(BadModel) as caught:
         parse_model("teacher", spec)
@@ -106,7 +107,7 @@ BAD_SAMPLING: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("sampling", "told"), BAD_SAMPLING, ids=[str(each[0]) for each in BAD_SAMPLING])
+@each_of(BAD_SAMPLING)
 def test_sampling_that_no_engine_could_use_is_told_before_anything_runs(sampling: dict[str, Any], told: str):
     with pytest.raises(BadModel) as caught:
         parse_model("teacher", {"use": "openai:m", "sampling": sampling})

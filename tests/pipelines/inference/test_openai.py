@@ -596,7 +596,10 @@ def test_a_parameter_that_the_server_refuses_in_every_request_is_the_set_ups():
     assert "unknown parameter: 'top_k'" in asyncio.run(once())
 
 
-def test_nobody_listening_is_told_within_seconds():
+def test_nobody_listening_is_told_within_seconds(monkeypatch: pytest.MonkeyPatch):
+    """As long as it is set to be patient; the command line's tests wait that long."""
+    assert openai.PATIENCE_AT_START < 10
+    monkeypatch.setattr(openai, "PATIENCE_AT_START", 0.5)
     started = time.monotonic()
     text = asyncio.run(misconfigured(f"http://127.0.0.1:{free_port()}/v1"))
     assert "does not answer" in text

@@ -6,6 +6,7 @@ from pipelines.inference.engine import read
 from pipelines.inference.engines import parse_model
 from pipelines.inference.model import BadModel, asking
 from pipelines.inference.openai import Again, OpenAI, is_private
+from tests.each import each_of
 
 SPEC = "openai:m@http://127.0.0.1:9/v1"
 
@@ -35,8 +36,7 @@ def test_a_model_length_is_a_length() -> None:
     assert read(reply)[0].finish == "length"
 
 
-@pytest.mark.parametrize(
-    ("url", "private"),
+@each_of(
     [
         ("https://api.example.org/v1", True),
         ("http://localhost:8000/v1", True),
@@ -44,7 +44,7 @@ def test_a_model_length_is_a_length() -> None:
         ("http://10.0.0.5:8000/v1", False),
         ("http://api.example.org/v1", False),
         ("http://localhost.example.org/v1", False),
-    ],
+    ]
 )
 def test_a_key_that_no_recipe_names_goes_only_where_nobody_reads_it(url: str, private: bool) -> None:
     assert is_private(url) is private
