@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 from typing import NamedTuple
 
@@ -98,38 +98,3 @@ def errors(
         {kind: Rate(sum(each), len(each)) for kind, each in missed.items()},
         Rate(sum(alarms), len(alarms)),
     )
-
-
-# --- Neighbours by embedding, for a judge ---------------------------------------------------------------------
-
-Embed = Callable[[Sequence[str]], Sequence[Sequence[float]]]
-"""Texts to vectors, one for each, all of one length."""
-
-
-class Pair(NamedTuple):
-    """A question beside an item that may be the same: to be judged twice, either one first."""
-
-    question: str
-    item: Item
-    similarity: float  # cosine, from -1 to 1
-
-
-def neighbours(questions: Sequence[str], items: Sequence[Item], embed: Embed, *, top: int = 5) -> Iterator[Pair]:
-    """The `top` items nearest to each question, nearest first.
-
-    So OpenMathInstruct-2 (arXiv 2410.01560) finds what a judge then looks at, in both orders. Needs numpy.
-    """
-    import numpy as np
-
-    if not questions or not items:
-        return
-    asked, there = (_unit(np.asarray(embed(texts), float)) for texts in (questions, [i.question for i in items]))
-    for question, similar in zip(questions, asked @ there.T, strict=True):
-        for number in np.argsort(-similar, kind="stable")[:top].tolist():
-            yield Pair(question, items[number], float(similar[number]))
-
-
-def _unit(vectors):
-    import numpy as np
-
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

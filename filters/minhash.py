@@ -12,7 +12,7 @@ signatures can be kept. Needs numpy (the extra `similarity`).
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from math import ceil, log
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 VERSION = 1  # of the hashes below: signatures of different versions cannot be compared
 REMEMBERED = 1 << 20  # words whose hash is kept at hand
+COMPARED = 1 << 20  # n-grams that are compared at once
 CAUGHT = 0.98  # of pairs at the threshold that bands make candidates, at least; more of those above it
 
 
@@ -39,6 +40,21 @@ class Sets(NamedTuple):
 
     def of(self, number: int) -> np.ndarray:
         return self.grams[self.starts[number] : self.starts[number + 1]]
+
+    def sizes(self, numbers: np.ndarray) -> np.ndarray:
+        return self.starts[numbers + 1] - self.starts[numbers]
+
+    def some(self, which: slice) -> Sets:
+        """Texts that stand together; `which` has a start and an end."""
+        return Sets(self.grams, self.starts[which.start : which.stop + 1])
+
+    def many(self, numbers: np.ndarray) -> Sets:
+        """These texts, one after another."""
+        import numpy as np
+
+        firsts, sizes = self.starts[numbers], self.sizes(numbers)
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        return Sets(self.grams[np.repeat(firsts - starts[:-1], sizes) + np.arange(starts[-1])], starts)
 
 
 class Bands(NamedTuple):
@@ -79,7 +95,7 @@ def sets(texts: Iterable[str], ngram: int) -> Sets:
 
     hashes, lengths = array("Q"), array("q")
     for text in texts:
-        found = [_HASHES[word] for word in words(text)]
+        found = list(map(_HASHES.__getitem__, words(text)))
         if found:
             found += [0] * (ngram - len(found))
         hashes.extend(found)
@@ -102,9 +118,17 @@ def _sets(hashes: np.ndarray, lengths: np.ndarray, ngram: int) -> Sets:
         mixed += hashes[place : place + len(mixed)]
     grams = _mix(mixed) >> np.uint64(32)
     whole = np.arange(len(mixed)) + ngram <= np.repeat(ends, lengths)[: len(mixed)]
-    keys = np.unique((owner[: len(mixed)] << np.uint64(32) | grams)[whole])
+    keys = distinct((owner[: len(mixed)] << np.uint64(32) | grams)[whole])
     starts = np.searchsorted(keys, np.arange(count + 1, dtype=np.uint64) << np.uint64(32))
     return Sets(keys.astype(np.uint32), starts.astype(np.int64))
+
+
+def distinct(numbers: np.ndarray) -> np.ndarray:
+    """Each number once, in order. Far faster than numpy's `unique`, which hashes them first."""
+    import numpy as np
+
+    found = np.sort(numbers)
+    return found[np.concatenate([np.ones(len(found[:1]), bool), found[1:] != found[:-1]])]
 
 
 _MIX = (0xD6E8FEB86659FD93, 0x9E3779B97F4A7C15)
@@ -162,19 +186,24 @@ def band_keys(signed: np.ndarray, bands: Bands, only: int | None = None) -> np.n
     return keys
 
 
-def jaccards(one: np.ndarray, others: Sequence[np.ndarray]) -> np.ndarray:
-    """The Jaccard similarity of a set of n-grams with each of some others; none of them may be empty."""
+def jaccards(of: Sets, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The Jaccard similarity of text `ones[i]` with text `others[i]`, for each i; none may be without n-grams."""
     import numpy as np
 
-    sizes = np.array([len(other) for other in others])
-    flat = np.concatenate(others)
-    there = one.take(one.searchsorted(flat), mode="clip") == flat
-    shared = np.add.reduceat(there, np.cumsum(sizes) - sizes, dtype=np.int64)
-    return shared / (len(one) + sizes - shared)
+    sizes = of.sizes(ones) + of.sizes(others)
+    parts = np.flatnonzero(np.diff(np.cumsum(sizes) // COMPARED)) + 1
+    pairs = zip(np.split(ones, parts), np.split(others, parts), strict=True)
+    shared = np.concatenate([_shared(of, *some) for some in pairs])
+    return shared / (sizes - shared)
 
 
-def estimate(one: np.ndarray, other: np.ndarray) -> float:
-    """The similarity that two signatures tell, give or take half over the root of the permutations."""
+def _shared(of: Sets, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """How many n-grams are in both, for each pair."""
     import numpy as np
 
-    return float(np.count_nonzero(one == other) / len(one))
+    both = [of.many(ones), of.many(others)]
+    owners = [np.repeat(np.arange(len(ones), dtype=np.uint64), np.diff(each.starts)) for each in both]
+    keyed = [owner << np.uint64(32) | each.grams for owner, each in zip(owners, both, strict=True)]
+    keys = np.sort(np.concatenate(keyed), kind="stable")  # a merge, since each half is in order
+    twice = keys[1:][keys[1:] == keys[:-1]] >> np.uint64(32)
+    return np.bincount(twice.astype(np.int64), minlength=len(ones))

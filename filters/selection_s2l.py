@@ -7,21 +7,18 @@ names the proxy and its checkpoints.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
-from filters.rule import Case, Ruling, unsure
+from filters.artifact import Artifact
+from filters.k_means import k_means
+from filters.rule import Case, Ruling, failed, unsure
 from filters.selection import arms, balanced_draw, clusters_of
-from pipelines.records import digest
-
-if TYPE_CHECKING:
-    import numpy as np
 
 # --- The matrix -----------------------------------------------------------------------------------------------
 
@@ -29,13 +26,17 @@ META = b"thoughtmill.losses"
 
 
 class Losses(NamedTuple):
-    """The losses of a proxy: one row for each id, one column for each checkpoint, in the order of training."""
+    """The losses of a proxy: one row for each id, one column for each checkpoint, in the order of training.
+
+    `training` tells how the proxy was trained, and how many rows were cut or got no number.
+    """
 
     model: str
     revision: str | None
     steps: tuple[int, ...]
     ids: tuple[str, ...]
     rows: tuple[tuple[float, ...], ...]
+    training: Mapping[str, Any] = {}
 
 
 def check_losses(losses: Losses) -> None:
@@ -56,7 +57,7 @@ def write_losses(path: Path, losses: Losses) -> None:
     import pyarrow.parquet as pq
 
     check_losses(losses)
-    told = {"model": losses.model, "revision": losses.revision, "steps": losses.steps}
+    told = {name: getattr(losses, name) for name in ("model", "revision", "steps", "training")}
     schema = pa.schema([("id", pa.string()), ("losses", pa.list_(pa.float64()))], metadata={META: orjson.dumps(told)})
     pq.write_table(pa.table([list(losses.ids), list(losses.rows)], schema=schema), path)
 
@@ -73,7 +74,8 @@ def read_losses(path: Path) -> Losses:
             for row in table.column("losses").to_pylist()
         )
         ids = tuple(table.column("id").to_pylist())
-        losses = Losses(told["model"], told["revision"], tuple(told["steps"]), ids, rows)
+        training = told.get("training", {})
+        losses = Losses(told["model"], told["revision"], tuple(told["steps"]), ids, rows, training)
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} holds no losses of a proxy: {error}") from error
     check_losses(losses)
@@ -83,97 +85,101 @@ def read_losses(path: Path) -> Losses:
 # --- The rule -------------------------------------------------------------------------------------------------
 
 TINY = 2  # members of a cluster that only fills what is left
+K = 1_000  # problems to keep where nothing else is said
 
 
 def s2l(
-    cases: Sequence[Case], *, losses: str = "", k: int = 1_000, clusters: int = 100, seed: int = 0
+    cases: Sequence[Case],
+    *,
+    losses: Artifact | None = None,
+    k: int | None = None,
+    budgets: dict[str, int] | None = None,
+    clusters: int = 100,
+    seed: int = 0,
 ) -> list[Ruling]:
-    """Keep k problems, as evenly over clusters of like losses as their sizes allow.
+    """Keep k problems (1,000), as evenly over clusters of like losses as their sizes allow.
 
     `losses` is a file written by `write_losses`, whose ids are those of the problems. Rows with a loss that is not a
-    number are unsure, as are problems without a row. Needs numpy. Raises ValueError for a file that holds no losses.
+    number are unsure, as are problems without a row. `budgets`, as {"gsm8k": 200}, keeps so many of each source
+    instead, chosen among its own problems in clusters of their own, and none of other sources. Needs numpy. Raises
+    ValueError for a file that holds no losses, and for a k that is not the sum of the budgets.
     """
-    if not losses:
+    if losses is None:
         return [unsure("no losses of a proxy are named")] * len(cases)
-    if clusters < 1 or k < 0:
+    _check(k, budgets, clusters)
+    matrix = read_losses(Path(losses.path))
+    context: dict[str, Any] = {"proxy": matrix.model, "revision": matrix.revision, "steps": matrix.steps}
+    context["losses"] = losses.digest
+    known = dict(zip(matrix.ids, matrix.rows, strict=True))
+
+    def select(some: Sequence[Case], size: int, about: Mapping[str, Any]) -> list[Ruling]:
+        return _selection(some, known, size, clusters=clusters, seed=seed, context={**context, **about})
+
+    return select(cases, K if k is None else k, {}) if budgets is None else _by_source(cases, budgets, select)
+
+
+def _check(k: int | None, budgets: dict[str, int] | None, clusters: int) -> None:
+    """Raises ValueError for numbers that make no selection."""
+    if clusters < 1 or (k or 0) < 0:
         raise ValueError(f"clusters = {clusters} should be at least 1, and k = {k} not negative")
+    wrong = {name: size for name, size in (budgets or {}).items() if type(size) is not int or size < 0}
+    if wrong or budgets == {}:
+        raise ValueError(f"budgets = {budgets} should name sources, each with a number from 0 on")
+    if budgets is not None and k not in (None, sum(budgets.values())):
+        raise ValueError(f"k = {k}, but the budgets sum up to {sum(budgets.values())}; leave k out")
     if find_spec("numpy") is None:
         raise ValueError("s2l needs numpy: pip install numpy")
-    matrix = read_losses(Path(losses))
-    known = dict(zip(matrix.ids, matrix.rows, strict=True))
+
+
+def _by_source(
+    cases: Sequence[Case],
+    budgets: Mapping[str, int],
+    select: Callable[[Sequence[Case], int, Mapping[str, Any]], list[Ruling]],
+) -> list[Ruling]:
+    """Of each source as many as its budget says. Sources that have one and no problem are named in the context."""
+    groups: dict[str, list[Case]] = {source: [] for source in budgets}
+    for case in cases:
+        if case.problem.source in groups:
+            groups[case.problem.source].append(case)
+    about = {"budgets": dict(budgets), "absent": sorted(source for source, own in groups.items() if not own)}
+    rulings: dict[str, Ruling] = {}
+    for source, own in groups.items():
+        told = select(own, budgets[source], {"source": source, **about})
+        rulings |= zip((case.problem.id for case in own), told, strict=True)
+    other = failed("its source has no budget", context=about)
+    return [rulings.get(case.problem.id, other) for case in cases]
+
+
+def _selection(
+    cases: Sequence[Case],
+    known: Mapping[str, Sequence[float]],
+    k: int,
+    *,
+    clusters: int,
+    seed: int,
+    context: Mapping[str, Any],
+) -> list[Ruling]:
+    """Keep k of these problems, whose losses are `known`."""
     mine = {case.problem.id: known[case.problem.id] for case in cases if case.problem.id in known}
     usable = {id: row for id, row in sorted(mine.items()) if all(map(isfinite, row))}
     found = clusters_of(dict(zip(usable, map(str, _labels(list(usable.values()), clusters, seed)), strict=True)))
-    chosen = balanced_draw(found, k, seed=seed, tiny=TINY)
-    context: dict[str, Any] = {"proxy": matrix.model, "revision": matrix.revision, "steps": matrix.steps}
-    context |= {"losses": digest(*matrix), "clusters": len(found), "not_numbers": len(mine) - len(usable)}
+    counts = {"clusters": len(found), "not_numbers": len(mine) - len(usable)}
     return arms(
         cases,
-        chosen,
+        balanced_draw(found, k, seed=seed, tiny=TINY),
         dict.fromkeys(usable),
-        context=context,
+        context={**context, **counts},
         otherwise="its cluster has its share",
         unknown="the proxy's losses are missing, or are not numbers",
     )
 
 
-# --- k-means --------------------------------------------------------------------------------------------------
-
-ROUNDS = 20
-STARTS = 4
-AT_ONCE = 16_384  # rows whose distances are held in memory
-
-
 def _labels(rows: Sequence[Sequence[float]], clusters: int, seed: int) -> list[int]:
-    """The cluster of each row: the best of a few starts, by the squared distances to the centres."""
+    """The cluster of each row, by k-means. More clusters would leave hardly any that are larger than tiny."""
     import numpy as np
 
     if not rows:
         return []
     points = np.asarray(rows, dtype=np.float64)
-    # More would leave hardly any that are larger than tiny.
     clusters = max(1, min(clusters, len(points) // (TINY + 1), len(np.unique(points, axis=0))))
-    runs = [_k_means(points, clusters, random.Random(digest("k-means", seed, start))) for start in range(STARTS)]
-    return min(runs, key=lambda run: run[0])[1].tolist()
-
-
-def _k_means(points: np.ndarray, clusters: int, chance: random.Random) -> tuple[float, np.ndarray]:
-    """Squared distances in all, and the cluster of each point (Lloyd 1982). An empty cluster keeps its centre."""
-    import numpy as np
-
-    centres = _far_apart(points, clusters, chance)
-    for _ in range(ROUNDS):
-        labels, _distances = _nearest(points, centres)
-        sizes = np.bincount(labels, minlength=clusters)
-        sums = np.stack([np.bincount(labels, column, minlength=clusters) for column in points.T], axis=1)
-        centres = np.where(sizes[:, None] > 0, sums / np.maximum(sizes, 1)[:, None], centres)
-    labels, distances = _nearest(points, centres)
-    return float(distances.sum()), labels
-
-
-def _far_apart(points: np.ndarray, clusters: int, chance: random.Random) -> np.ndarray:
-    """First centres: each a point, likelier the farther it is from those before (k-means++, 2007)."""
-    import numpy as np
-
-    centres = [points[int(chance.random() * len(points))]]
-    distances = ((points - centres[0]) ** 2).sum(axis=1)
-    while len(centres) < clusters:
-        cumulated = np.cumsum(distances)
-        place = int(np.searchsorted(cumulated, chance.random() * cumulated[-1], side="right"))
-        centres.append(points[min(place, len(points) - 1)])
-        distances = np.minimum(distances, ((points - centres[-1]) ** 2).sum(axis=1))
-    return np.stack(centres)
-
-
-def _nearest(points: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each point its nearest centre, and the squared distance to it; of equals the first centre."""
-    import numpy as np
-
-    labels, distances = [], []
-    for start in range(0, len(points), AT_ONCE):
-        block = points[start : start + AT_ONCE]
-        # But for the square of the point itself, which is the same for all centres.
-        squares = (centres**2).sum(axis=1) - 2 * (block @ centres.T)
-        labels.append(squares.argmin(axis=1))
-        distances.append(np.maximum(0.0, squares.min(axis=1) + (block**2).sum(axis=1)))
-    return np.concatenate(labels), np.concatenate(distances)
+    return k_means(points, clusters, seed=seed).labels.tolist()

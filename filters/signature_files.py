@@ -1,13 +1,15 @@
-"""Signatures on disk: one Arrow file for each addition, never changed, mapped into memory and not read.
+"""Signatures on disk: one Arrow file for each addition, never changed.
 
 A file is named by the number of its first row and the digest of its content, so that their order is that of their
-names, and a file that is missing or damaged is noticed.
+names, and a file that is missing or damaged is noticed. It is written under another name and renamed when it is
+whole: what a killed process leaves does not count, and the next one that saves clears it away.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
-from array import array
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+FORMAT = 2  # of the files
+PART = ".new.part"  # hidden, so that it is no part of a folder's digest
+
 
 class Scheme(Protocol):
     @property
@@ -28,60 +33,82 @@ class Scheme(Protocol):
     def permutations(self) -> int: ...
 
 
-class Grams(NamedTuple):
-    """N-grams of some rows, one after another: of row i, `flat[starts[i] : starts[i + 1]]`."""
+class Lists(NamedTuple):
+    """Rows of different lengths, one after another: row i is `flat[starts[i] : starts[i + 1]]`."""
 
-    flat: array[int]  # of unsigned 32-bit
-    starts: array[int]  # of signed 64-bit
+    flat: np.ndarray
+    starts: np.ndarray  # int64, one more than there are rows
 
 
-class Rows:
+class Rows(NamedTuple):
     """The rows of one file."""
 
-    def __init__(self, table: pa.RecordBatch, permutations: int) -> None:
-        self._names = table.column("name")
-        grams = table.column("grams")
-        self._flat, self._starts = grams.values.to_numpy(), grams.offsets.to_numpy()
-        flat = table.column("signature").flatten().to_numpy()
-        self.signatures: np.ndarray = flat.reshape(-1, permutations)
-
-    def __len__(self) -> int:
-        return len(self.signatures)
-
-    def grams(self, number: int) -> np.ndarray:
-        return self._flat[self._starts[number] : self._starts[number + 1]]
-
-    def name(self, number: int) -> str:
-        return self._names[number].as_py()
+    signatures: np.ndarray  # uint16, (rows, permutations)
+    names: Lists  # uint8: UTF-8, in which a lone surrogate may stand as well
+    grams: Lists  # uint32
 
 
-def write(
-    folder: Path, first: int, scheme: Scheme, signatures: np.ndarray, *, names: Sequence[str], grams: Grams
-) -> Path:
-    """Write one file, in a way that leaves none half written."""
+# --- Writing --------------------------------------------------------------------------------------------------
+
+
+def write(folder: Path, known: Sequence[str], first: int, scheme: Scheme, rows: Rows) -> str:
+    """Write one file more, and tell its name. Raises ValueError where the folder has others than those `known`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder) as directory:
+        if files(folder) != list(known):
+            raise ValueError(f"{folder} has changed since this index was opened; open it again and add what is new")
+        for left in folder.glob("*.part"):
+            left.unlink()
+        part = folder / PART
+        _write(part, scheme, rows)
+        path = part.replace(folder / f"{first:012d}-{_digest(part)}.arrow")
+        os.fsync(directory)
+        return path.name
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[int]:
+    """The folder's descriptor, locked as long as this process lives. Raises ValueError where another holds it."""
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield directory
+    except BlockingIOError:
+        raise ValueError(f"another process is saving to {folder}; open it again when that is done") from None
+    finally:
+        os.close(directory)
+
+
+def _write(path: Path, scheme: Scheme, rows: Rows) -> None:
     import pyarrow as pa
 
-    batch = pa.record_batch(
-        [
-            pa.array(names, pa.string()),
-            pa.FixedSizeListArray.from_arrays(pa.array(signatures.ravel(), pa.uint16()), scheme.permutations),
-            pa.LargeListArray.from_arrays(pa.array(grams.starts, pa.int64()), pa.array(grams.flat, pa.uint32())),
-        ],
-        schema=_schema(scheme),
-    )
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, batch.schema) as file:
-        file.write_batch(batch)
-    content = memoryview(sink.getvalue())
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{first:012d}-{_digest(content)}.arrow"
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as file:
-        file.write(content)
+    columns = [
+        _lists(rows.names, pa.uint8()),
+        pa.FixedSizeListArray.from_arrays(pa.array(rows.signatures.ravel(), pa.uint16()), scheme.permutations),
+        _lists(rows.grams, pa.uint32()),
+    ]
+    batch = pa.record_batch(columns, schema=_schema(scheme))
+    with path.open("wb") as file:
+        with pa.ipc.new_file(file, batch.schema) as content:
+            content.write_batch(batch)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(path)
-    return path
+
+
+def _lists(rows: Lists, kind: pa.DataType) -> pa.LargeListArray:
+    import pyarrow as pa
+
+    starts = rows.starts - rows.starts[0]
+    flat = rows.flat[rows.starts[0] : rows.starts[-1]]
+    return pa.LargeListArray.from_arrays(pa.array(starts, pa.int64()), pa.array(flat, kind))
+
+
+# --- Reading --------------------------------------------------------------------------------------------------
+
+
+def files(folder: Path) -> list[str]:
+    """The names of a folder's files, in order; none where there is no folder."""
+    return sorted(path.name for path in folder.glob("*.arrow"))
 
 
 def read(path: Path) -> Rows:
@@ -90,27 +117,33 @@ def read(path: Path) -> Rows:
 
     with pa.memory_map(str(path)) as source:
         batch = pa.ipc.open_file(source).get_batch(0)
-    return Rows(batch, batch.schema.field("signature").type.list_size)
+    permutations = batch.schema.field("signature").type.list_size
+    names, grams = batch.column("name"), batch.column("grams")
+    return Rows(
+        batch.column("signature").flatten().to_numpy().reshape(-1, permutations),
+        Lists(names.values.to_numpy(), names.offsets.to_numpy()),
+        Lists(grams.values.to_numpy(), grams.offsets.to_numpy()),
+    )
 
 
-def read_all(folder: Path, scheme: Scheme) -> Iterator[Rows]:
-    """The rows of all files in their order. Raises ValueError when one is missing, damaged, or of another scheme."""
+def read_all(folder: Path, scheme: Scheme) -> Iterator[tuple[str, Rows]]:
+    """Each file's name and rows, in order. Raises ValueError when one is missing, damaged, or of another scheme."""
     count = 0
-    for path in sorted(folder.glob("*.arrow")):
-        first, _, digest = path.stem.partition("-")
+    for name in files(folder):
+        first, _, digest = name.removesuffix(".arrow").partition("-")
         if not first.isdecimal() or int(first) != count:
             raise ValueError(f"{folder}: no file goes on from row {count}; delete the folder to build the index anew")
-        rows = _checked(path, digest, scheme)
-        count += len(rows)
-        yield rows
+        rows = _checked(folder / name, digest, scheme)
+        count += len(rows.signatures)
+        yield name, rows
 
 
 def _checked(path: Path, digest: str, scheme: Scheme) -> Rows:
     import pyarrow as pa
 
+    if _digest(path) != digest:
+        raise ValueError(f"{path} is damaged; delete its folder to build the index anew")
     with pa.memory_map(str(path)) as source:
-        if _digest(memoryview(source.read_buffer())) != digest:
-            raise ValueError(f"{path} is damaged; delete its folder to build the index anew")
         found = pa.ipc.open_file(source).schema
     if not found.equals(_schema(scheme), check_metadata=True):
         raise ValueError(f"{path}: made as {found.metadata}, but asked for as {_schema(scheme).metadata}")
@@ -120,10 +153,15 @@ def _checked(path: Path, digest: str, scheme: Scheme) -> Rows:
 def _schema(scheme: Scheme) -> pa.Schema:
     import pyarrow as pa
 
-    made = {"version": minhash.VERSION, "ngram": scheme.ngram, "permutations": scheme.permutations}
+    made = {
+        "format": FORMAT,
+        "version": minhash.VERSION,
+        "ngram": scheme.ngram,
+        "permutations": scheme.permutations,
+    }
     return pa.schema(
         [
-            pa.field("name", pa.string(), nullable=False),
+            pa.field("name", pa.large_list(pa.uint8()), nullable=False),
             pa.field("signature", pa.list_(pa.uint16(), scheme.permutations), nullable=False),
             pa.field("grams", pa.large_list(pa.uint32()), nullable=False),
         ],
@@ -131,5 +169,8 @@ def _schema(scheme: Scheme) -> pa.Schema:
     )
 
 
-def _digest(content: memoryview) -> str:
-    return blake2b(content, digest_size=16).hexdigest()
+def _digest(path: Path) -> str:
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as source:
+        return blake2b(memoryview(source.read_buffer()), digest_size=16).hexdigest()

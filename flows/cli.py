@@ -117,7 +117,7 @@ def show(dataset: str, row: str | None) -> None:
 
 
 @main.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--question", help="The column with the question, if there is one.")
 @click.option("--answer", help="The column with the reference answer.")
 @click.option("--response", help="The column with the response, or a list of them.")
@@ -127,7 +127,7 @@ def show(dataset: str, row: str | None) -> None:
 @click.option("--column", default="verdict", show_default=True, help="The column to add.")
 @click.option("--quiet", is_flag=True, help="No progress line.")
 def verify(
-    file: Path,
+    file: str,
     question: str | None,
     answer: str | None,
     response: str | None,
@@ -137,18 +137,22 @@ def verify(
     column: str,
     quiet: bool,
 ) -> None:
-    """Verify the responses in FILE (JSONL or Parquet), and write its rows with the verdicts beside them.
+    """Verify the responses in FILE, and write its rows with the verdicts beside them.
 
-    A column inside of another is named with a dot: --answer reward_model.ground_truth.
+    FILE is JSONL or Parquet, here or on the Hub: hub:OWNER/NAME:PATH. A column inside of another is named with a
+    dot: --answer reward_model.ground_truth.
     """
     from flows import show
+    from flows.files import local
     from flows.verify import verify_file
 
     given = {"question": question, "answer": answer, "response": response, "label": label}
 
     def job() -> Any:
         with show.verifying(quiet=quiet) as watch:
-            return verify_file(file, given=given, kind=kind, out=out, column=column, watch=watch)
+            if out is None and file.startswith("hub:"):
+                raise BadSetup("say --out FILE: where to write what comes from the Hub")
+            return verify_file(local(file), given=given, kind=kind, out=out, column=column, watch=watch)
 
     report = or_one_line(job)
     show.verified(report)
@@ -156,7 +160,7 @@ def verify(
 
 
 @main.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file")
 @click.option("--rule", "rules", multiple=True, metavar="NAME[:KEY=VALUE,...]", help="A rule; may be said again.")
 @click.option("--against", metavar="FOLDER", help="Benchmarks that no row may hold: JSONL or Parquet, or hub:NAME.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write what stays.")
@@ -170,19 +174,24 @@ def verify(
 @click.option("--kind", default="math", show_default=True, help="The verifier of the answers.")
 @click.option("--quiet", is_flag=True, help="No progress line.")
 def curate(
-    file: Path, rules: tuple[str, ...], against: str | None, out: Path, kind: str, quiet: bool, **given: Any
+    file: str, rules: tuple[str, ...], against: str | None, out: Path, kind: str, quiet: bool, **given: Any
 ) -> None:
-    """Apply rules and selectors to FILE (JSONL or Parquet); write what stays, what goes and why, and a report.
+    """Apply rules and selectors to FILE; write what stays, what goes and why, and a report.
+
+    FILE is JSONL or Parquet, here or on the Hub: hub:OWNER/NAME:PATH.
 
     For example: --rule not_duplicate --rule novelty:at_most=0.6 --rule top_k:by=pass_rate,k=1000. The rules are those
     of recipes: `thoughtmill rules` lists them.
     """
     from flows import show
     from flows.curate import curate_file
+    from flows.files import local
 
     def job() -> Any:
         with show.counting("curating", quiet=quiet) as watch:
-            return curate_file(file, rules=rules, against=against, given=given, kind=kind, out=out, watch=watch)
+            return curate_file(
+                local(file), rules=rules, against=against, given=given, kind=kind, out=out, watch=watch
+            )
 
     report = or_one_line(job)
     show.curated(report)

@@ -17,7 +17,6 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from filters.benchmarks import read as read_benchmarks
 from filters.rule import Case, Check
 from filters.trace import trace
 from filters.verifiers import VERIFIERS, pool, verifier
@@ -27,11 +26,13 @@ from filters.words import words
 from flows.columns import Finder
 from flows.files import Write, open_rows
 from pipelines.brought import Given, brought, listed
-from pipelines.plots import write_plots
 from pipelines.records import Verdict, verdict
-from pipelines.report import Tally, markdown
+from pipelines.reports.markdown import markdown
+from pipelines.reports.plots import write_plots
+from pipelines.reports.tally import Tally
 from pipelines.rows import BadRows, inside
 from pipelines.rules import bind_rule, parse_rule
+from pipelines.sources import benchmarks_of, sizes
 from pipelines.stage import Order, Step
 from pipelines.stages.select import light, select
 from pipelines.stages.sift import compared, verdicts_of
@@ -254,7 +255,7 @@ class _Job:
 
     def write(self, spool: IO[bytes], chosen: Mapping[int, Sequence[Verdict]]) -> None:
         """Write what stays, what goes, a random arm where there was a choice, and the report."""
-        tally = Tally(benchmarks=_sizes(self._rules))
+        tally = Tally(benchmarks=sizes(benchmarks_of([self._rules.sifting])))
         with _Files(self._report.out, self._table, arms=bool(self._rules.selecting)) as files:
             for first, rows in self._table.chunks():
                 for index, row in enumerate(rows, first):
@@ -338,16 +339,6 @@ def _told(looked: _Looked) -> list[dict[str, Any]]:
         }
         for each in looked.verdicts
     ]
-
-
-def _sizes(rules: Rules) -> dict[str, int]:
-    """How many items each benchmark file has that the rows are compared with."""
-    sizes: dict[str, int] = {}
-    for each in rules.sifting.parameters["rules"]:
-        if each.name == "contamination" and each.parameters["against"]:
-            for item in read_benchmarks(each.parameters["against"].path):
-                sizes[item.file] = sizes.get(item.file, 0) + 1
-    return sizes
 
 
 # --- What is written ----------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from filters.verifiers.reading import kind_of
+from pipelines import hub
 from pipelines.rows import BadRows
 
 if TYPE_CHECKING:
@@ -24,6 +25,20 @@ GROUP_BYTES = 64 << 20  # of a row group of Parquet
 Write = Callable[[Sequence[Mapping[str, Any]]], None]
 Added = Callable[["pa.Schema"], Sequence["pa.Field"]]
 """Columns that are written besides those that were read: for Parquet, what they are."""
+
+
+def local(name: str) -> Path:
+    """A file by its path, or one of the Hub by `hub:OWNER/NAME:PATH`, brought here. Raises BadRows."""
+    if not hub.is_hub(name):
+        return Path(name)
+    try:
+        fetched = hub.fetch(name)
+    except hub.HubError as error:
+        raise BadRows(str(error)) from error
+    if len(fetched.files) != 1:
+        some = ", ".join(fetched.files[:5])
+        raise BadRows(f"{name} has {len(fetched.files)} files ({some}): say which one, as hub:OWNER/NAME:PATH")
+    return fetched.folder / fetched.files[0]
 
 
 def open_rows(path: Path) -> Lines | Parquet:

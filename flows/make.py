@@ -13,7 +13,8 @@ from flows.run import Mill, Progress, RunShard, State, accepted_verdicts, direct
 from pipelines import recipe as recipes
 from pipelines.bind import Recipe, bind
 from pipelines.inference.engines import open_engine
-from pipelines.release import Part, release
+from pipelines.release import Part, Plan, release
+from pipelines.sources import benchmarks_of, seeds_in_benchmarks, sizes
 from pipelines.stage import Shard
 from pipelines.store import data_folder, replace
 
@@ -87,16 +88,18 @@ async def make(
 
 def _release(recipe: Recipe, data: Path, mill: Mill, stop: int, counts: dict[str, int]) -> Made:
     parts = [Part(done.outputs, closing) for done, closing in accepted_verdicts(mill, stop)]
-    made = release(
-        data / "datasets",
-        name=recipe.name,
-        parts=parts,
-        stop=stop,
+    plan = Plan(
         recipe=recipe.value,
         prompts=recipe.prompts,
         views=recipe.views,
         prices={role: model.price for role, model in recipe.models.items()},
+        selectors=[each.name for each in recipe.selection.parameters["rules"]] if recipe.selection else [],
+        curriculum=recipe.curriculum,
+        order=recipe.order,
+        benchmarks=sizes(benchmarks_of(recipe.steps)),
+        seeds_in_benchmarks=seeds_in_benchmarks(recipe.steps),
     )
+    made = release(data / "datasets", name=recipe.name, parts=parts, stop=stop, plan=plan)
     told = {"version": made.folder.name, "draws": stop, "requests": counts, "ledger": made.ledger}
     replace(data / "runs" / recipe.name / "last.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))
     return Made(recipe.name, made.folder, made.is_new, made.ledger, counts, recipe.accepted)

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filters.artifact import Artifact
+from pipelines import curriculum as curricula
 from pipelines.inference.engines import parse_model
 from pipelines.inference.model import BadModel, Model, Sampling
 from pipelines.recipe import KEYS, BadRecipe, checked, find_file, known, nearest, positive, stage_name
 from pipelines.rows import BadRows, Rows, Seeds
-from pipelines.rules import bind_rule
+from pipelines.rules import artifact_of, bind_rule
 from pipelines.stage import BoundRule, Order, Stage, Step
 from pipelines.stages.table import STAGES
 from pipelines.views.table import VIEWS
@@ -43,6 +45,8 @@ class Recipe:
     steps: list[Step]  # that run on shards
     selection: Step | None  # over a whole version
     views: list[str] = field(default_factory=list)
+    curriculum: list[curricula.Stage] = field(default_factory=list)
+    order: curricula.Order = "draw"  # within the stages of the curriculum
 
     @property
     def seeds(self) -> Seeds | None:
@@ -101,7 +105,24 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
         steps=steps,
         selection=selection,
         views=views,
+        **_curriculum(value.get("curriculum", {}), views),
     )
+
+
+def _curriculum(table: Mapping[str, Any], views: Sequence[str]) -> dict[str, Any]:
+    """The `[curriculum]` of a recipe: an order, and `[[curriculum.stages]]`."""
+    known(table, {"order", "stages"}, "curriculum")
+    if not table:
+        return {}
+    if "rl" not in views:
+        raise BadRecipe('a curriculum orders the view "rl", which the recipe leaves out of its views')
+    order = table.get("order", "draw")
+    if order not in typing.get_args(curricula.Order):
+        raise BadRecipe(f"curriculum.order = {order!r}; it may be {' or '.join(typing.get_args(curricula.Order))}")
+    return {
+        "order": order,
+        "curriculum": curricula.stages_of(checked(table.get("stages"), list, "curriculum.stages")),
+    }
 
 
 def _views(given: Any) -> list[str]:
@@ -200,6 +221,8 @@ def _value(given: Any, hint: Any, where: str, models: Mapping[str, Model], folde
     if hint in (Seeds, Rows):
         rows = _rows(given, where, folder)
         return Seeds(rows) if hint is Seeds else rows
+    if hint is Artifact:
+        return artifact_of(given, where, folder)
     if hint == list[BoundRule]:
         return [bind_rule(each, where, folder) for each in checked(given, list, where)]
     if hint is Sampling:

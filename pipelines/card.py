@@ -27,6 +27,8 @@ def render(
         _outcomes(ledger),
         _models(models),
         _verification(ledger),
+        _seeds(ledger),
+        "`report/report.md` tells what every rule said, with examples.",
         _method(recipe),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -68,6 +70,17 @@ def _verification(ledger: Mapping[str, Any]) -> str:
     """How often verifiers and judge are wrong, where that was measured."""
     told = cascade.in_words(ledger.get("verification", {}))
     return f"How far the verdicts can be trusted:\n\n{told}" if told else ""
+
+
+def _seeds(ledger: Mapping[str, Any]) -> str:
+    """Which benchmarks the seeds hold items of, where that was looked at."""
+    told = ledger.get("seeds_in_benchmarks", {})
+    lines = [
+        f"| `{_cell(file)}` | {each['found']:,} of {each['items']:,} | {'yes' if each['is_source'] else 'no'} |"
+        for file, each in told.items()
+    ]
+    head = "The seeds hold items of benchmarks:\n\n| benchmark | items | looks like their source |\n|---|---:|---|"
+    return "\n".join([head, *lines]) if lines else ""
 
 
 def _cell(text: str) -> str:

@@ -18,8 +18,9 @@ RECIPES = Path(__file__).parent / "recipes"
 PROJECT = Path(__file__).parent.parent
 
 KEYS = {"name", "about", "paper", "seed", "shard", "target", "arms", "without", "models", "stages", "views"}
+KEYS |= {"curriculum"}
 FILES = {"seeds", "rows", "path", "against", "losses"}  # what names files, in stages and their rules
-TABLES = {"target", "arms", "without", "models"}
+TABLES = {"target", "arms", "without", "models", "curriculum"}
 
 
 class BadRecipe(ValueError):
@@ -159,7 +160,7 @@ def known(table: Mapping[str, Any], names: Iterable[str], where: str) -> None:
 
 
 def checked(given: Any, kind: Any, where: str) -> Any:
-    """The value, if it is of that type, or of one in a union; a truth is no number, and a whole number does for any."""
+    """The value, if it is of that type, or of one in a union. A truth is no number; a whole number does for any."""
     union = typing.get_args(kind) if isinstance(kind, types.UnionType) else [kind]
     kinds = [typing.get_origin(each) or each for each in union]
     fits = any(isinstance(given, each) or (each is float and isinstance(given, int)) for each in kinds)

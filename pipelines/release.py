@@ -2,7 +2,10 @@
 
     data/datasets/NAME/vN/facts/{problems,attempts,verdicts}.parquet
                           sft/, rl/          what `datasets.load_from_disk` maps into memory
+                          random/            the same of as many rows by chance, where a selection chose
+                          curriculum/        the stages of a recipe that names them, in order
                           ledger.json        where every candidate went
+                          report/            what every rule said, with examples, and plots
                           recipe.toml        what made it, with its prompts/; runs again as it stands
                           README.md          what it is
                           version.json       written last
@@ -27,10 +30,14 @@ import tomli_w
 
 from filters import cascade
 from pipelines import card
+from pipelines.curriculum import Order, Stage, write_curriculum
 from pipelines.records import SCHEMA_VERSION, Verdict, digest, from_table, schema, to_table
+from pipelines.reports.markdown import markdown
+from pipelines.reports.plots import write_plots
+from pipelines.reports.version import report_of_version
 from pipelines.segment import sync_folder
 from pipelines.store import KINDS, checksum, connect, disk_full, replace, scan
-from pipelines.views.table import VIEWS, batches, prepare
+from pipelines.views.table import VIEWS, batches, prepare, random_arm
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,17 +64,21 @@ class Released(NamedTuple):
     ledger: dict[str, Any]
 
 
-def release(
-    datasets: Path,
-    *,
-    name: str,
-    parts: Sequence[Part],
-    stop: int,
-    recipe: Mapping[str, Any],
-    prompts: Mapping[str, str],
-    views: Sequence[str],
-    prices: Mapping[str, Mapping[str, float]],
-) -> Released:
+class Plan(NamedTuple):
+    """What a version is made of besides facts."""
+
+    recipe: Mapping[str, Any]  # as it was run
+    prompts: Mapping[str, str]  # the text of each template
+    views: Sequence[str]
+    prices: Mapping[str, Mapping[str, float]]  # by role
+    selectors: Sequence[str] = ()  # rules that chose among all rows: of the last one, the random arm is written too
+    curriculum: Sequence[Stage] = ()
+    order: Order = "draw"  # within the stages of the curriculum
+    benchmarks: Mapping[str, int] = {}  # sizes of the files that the rows were kept away from, for the report
+    seeds_in_benchmarks: Mapping[str, Mapping[str, Any]] = {}
+
+
+def release(datasets: Path, *, name: str, parts: Sequence[Part], stop: int, plan: Plan) -> Released:
     """Write the draws before `stop` as the next version of `name`, unless a version holds just that already."""
     home = datasets / name
     home.mkdir(parents=True, exist_ok=True)
@@ -76,23 +87,47 @@ def release(
     aside = home / f".{uuid.uuid4().hex[:8]}"
     try:
         facts = write_facts(aside / "facts", parts, stop)
-        key = digest(facts, [[view, VIEWS[view].version] for view in views], SCHEMA_VERSION)
+        key = _key(facts, plan)
         same = next((folder for folder in versions(home) if read_version(folder)["digest"] == key), None)
         if same is not None:
             return Released(same, False, orjson.loads((same / "ledger.json").read_bytes()))
         folder = home / f"v{_number(home) + 1}"
-        connection = connect([aside / "facts"])
-        books = ledger(connection, prices)
-        rows = _write_views(aside, connection, views)
-        connection.close()
-        _write_about(aside, name=name, version=folder.name, recipe=recipe, books=books, rows=rows, key=key)
-        _write_prompts(aside / "prompts", prompts)
+        books, rows = _write_all(aside, plan)
+        _write_about(aside, name=name, version=folder.name, recipe=plan.recipe, books=books, rows=rows, key=key)
+        _write_prompts(aside / "prompts", plan.prompts)
         _put_in_place(aside, folder)
         return Released(folder, True, books)
     except OSError as error:
         raise disk_full(error, aside) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _key(facts: str, plan: Plan) -> str:
+    """What tells versions apart: their facts, and what is made of them."""
+    made = [[view, VIEWS[view].version] for view in plan.views]
+    also = [[list(stage) for stage in plan.curriculum], plan.order] if plan.curriculum else []
+    return digest(facts, made, SCHEMA_VERSION, *also)
+
+
+def _write_all(folder: Path, plan: Plan) -> tuple[dict[str, Any], dict[str, int]]:
+    """The report, the views, the random arm and the curriculum; returns the books, and the rows of each view."""
+    connection = connect([folder / "facts"])
+    try:
+        prepare(connection)
+        books = ledger(connection, plan.prices)
+        if plan.seeds_in_benchmarks:
+            books["seeds_in_benchmarks"] = plan.seeds_in_benchmarks
+        _write_report(folder / "report", report_of_version(connection, benchmarks=plan.benchmarks))
+        rows = _write_views(folder, connection, plan.views)
+        _write_curriculum(folder / "curriculum", connection, plan)
+        if selector := random_arm(connection, plan.selectors):
+            (folder / "random").mkdir()
+            arm = _write_views(folder / "random", connection, plan.views, arm=selector)
+            rows |= {f"random/{view}": count for view, count in arm.items()}
+        return books, rows
+    finally:
+        connection.close()
 
 
 def versions(home: Path) -> list[Path]:
@@ -202,11 +237,23 @@ class _Writer:
 # Views and books
 
 
-def _write_views(folder: Path, connection: duckdb.DuckDBPyConnection, views: Sequence[str]) -> dict[str, int]:
-    prepare(connection)
+def _write_views(
+    folder: Path, connection: duckdb.DuckDBPyConnection, views: Sequence[str], *, arm: str | None = None
+) -> dict[str, int]:
     return {
-        name: write_dataset(folder / name, VIEWS[name].schema(), batches(connection, VIEWS[name])) for name in views
+        name: write_dataset(folder / name, VIEWS[name].schema(), batches(connection, VIEWS[name], arm=arm))
+        for name in views
     }
+
+
+def _write_curriculum(folder: Path, connection: duckdb.DuckDBPyConnection, plan: Plan) -> None:
+    """The rows of the view `rl` in the stages of the recipe."""
+    import pyarrow as pa
+
+    if plan.curriculum:
+        view = VIEWS["rl"]
+        rows = pa.Table.from_batches(batches(connection, view), schema=view.schema())
+        write_curriculum(folder, rows, plan.curriculum, seed=plan.recipe.get("seed", 0), order=plan.order)
 
 
 def write_dataset(folder: Path, wanted: pa.Schema, rows: Iterable[pa.RecordBatch]) -> int:
@@ -291,6 +338,12 @@ def _spending(row: Sequence[Any], price: Mapping[str, float]) -> dict[str, Any]:
         cost = (asked * price.get("input", 0) + answered * price.get("output", 0)) / 1e6
         told["cost"] = round(float(cost), 6)
     return told
+
+
+def _write_report(folder: Path, told: Mapping[str, Any]) -> None:
+    folder.mkdir()
+    (folder / "report.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+    (folder / "report.md").write_text(markdown(told, write_plots(told, folder)), encoding="utf-8")
 
 
 def _write_prompts(folder: Path, prompts: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from filters.artifact import Artifact, artifact
 from filters.rule import Case
 from filters.table import RULES
 from filters.verifiers.outcome import of_comparison
+from pipelines import hub
 from pipelines.recipe import BadRecipe, checked, find_file, known, nearest, toml_value
 from pipelines.records import problem
 from pipelines.stage import BoundRule
@@ -71,8 +72,17 @@ def _defaults(run: Any) -> dict[str, Any]:
 def _value(given: Any, hint: Any, where: str, folder: Path) -> Any:
     """A value as the rule takes it; a file is known by its content."""
     if Artifact in typing.get_args(hint):
-        return artifact(find_file(checked(given, str, where), where, folder))
+        return artifact_of(given, where, folder)
     return checked(given, hint, where)
+
+
+def artifact_of(given: Any, where: str, folder: Path) -> Artifact:
+    """What a path or `hub:NAME` stands for, known by its content. Raises BadRecipe."""
+    name = checked(given, str, where)
+    try:
+        return artifact(hub.fetch(name).folder if hub.is_hub(name) else find_file(name, where, folder))
+    except ValueError as error:
+        raise error if isinstance(error, BadRecipe) else BadRecipe(f"{where}: {error}") from error
 
 
 def _tried(bound: BoundRule) -> BoundRule:

@@ -517,7 +517,8 @@ def _end_of_paragraph(text: str, start: int) -> int:
 
 def _tidy(content: str) -> str:
     r"""Without the \qquad, commas and dollar signs that only set it apart."""
-    content = re.sub(r"\\q?quad\b|\\\\\s*$", " ", content).strip(" \t\n,;~*\\")
+    content = re.sub(r"\\q?quad\b|\\\\\s*$|^[\s~*,;]*\\(?![A-Za-z])", " ", content).strip(" \t\n,;~*")
+    content = content.rstrip(" \t\n,;~*\\")
     content = content.removesuffix(" and").removesuffix(" or").rstrip(" ,;")
     if content.count("$") == 1:  # the other one stands before the first label
         content = content.strip("$").strip()

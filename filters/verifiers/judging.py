@@ -17,7 +17,7 @@ Preference = Literal["A", "B", "tie"]
 # --- What a judge is shown ------------------------------------------------------------------------------------
 
 MARKS = (
-    *("task", "reference", "response", "response_a", "response_b", "trace"),
+    *("task", "reference", "response", "response_a", "response_b", "trace", "question_a", "question_b"),
     *("reason", "verdict", "score", "level", "strategies", "step"),
 )
 _GAP = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]{0,9}"  # what may be hidden inside of a mark
@@ -37,6 +37,11 @@ def pointwise(*, question: str, response: str, reference: str | None = None) -> 
 def pairwise(*, question: str, first: str, second: str) -> str:
     """Two responses to one task, each between its marks; the first is A."""
     return _blocks({"task": question, "response_a": first, "response_b": second})
+
+
+def beside(first: str, second: str) -> str:
+    """Two questions, each between its marks; the first is A."""
+    return _blocks({"question_a": first, "question_b": second})
 
 
 def _blocks(parts: dict[str, str]) -> str:

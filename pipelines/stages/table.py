@@ -9,6 +9,7 @@ from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.grade import check_grade, grade
 from pipelines.stages.judge import check_judge, check_prefer, check_votes, judge, prefer
+from pipelines.stages.paraphrases import check_paraphrases, paraphrases
 from pipelines.stages.pose import check_pose, pose
 from pipelines.stages.recheck import recheck
 from pipelines.stages.select import select
@@ -36,6 +37,9 @@ STAGES: dict[str, Stage] = {
     ),
     "first_error": Stage(
         first_error, version=1, defaults={**JUDGE, "prompt": "judge/first-error"}, tells=MATERIAL, check=check_votes
+    ),
+    "paraphrases": Stage(
+        paraphrases, version=1, defaults={**JUDGE, "prompt": "judge/same"}, tells=MATERIAL, check=check_paraphrases
     ),
     "appeal": Stage(
         appeal, version=1, defaults={**JUDGE, "prompt": "judge/reference"}, tells=MATERIAL, check=check_appeal

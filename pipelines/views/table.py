@@ -1,13 +1,13 @@
 """Views: what consumers load, as queries over the facts.
 
 A view is a SQL query over `problems`, `attempts` and `verdicts`, and the Arrow schema of what it gives. `accepted`
-holds the problems of the version that were accepted, in draw order; `asked` gives the conversation of an attempt
-without its answer. `<think>` is rendered here, from reasoning that is kept apart.
+holds the problems of the version that were accepted (or those of a random arm), in draw order; `asked` gives the
+conversation of an attempt without its answer. `<think>` is rendered here, from reasoning that is kept apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,17 +20,18 @@ BATCH_BYTES = 32 << 20
 """Of attempts that a query looks at: memory stays the same however large a version is."""
 
 BASE = """
-set variable first = 0; set variable stop = 0;
+set variable first = 0; set variable stop = 0; set variable arm = null;
 create temp view here_problems as
     select * from problems where draw >= getvariable('first') and draw < getvariable('stop');
 create temp view here_attempts as
     select * from attempts where draw >= getvariable('first') and draw < getvariable('stop');
 create temp view rulings as
-    select unnest(subjects) as subject, split_part(rule, '@', 1) as rule, status, score, value, context
+    select unnest(subjects) as subject, split_part(rule, '@', 1) as rule, status, score, value, context, evidence
     from verdicts where draw >= getvariable('first') and draw < getvariable('stop');
 create temp view accepted as
     select p.* from rulings v join here_problems p on p.id = v.subject
-    where v.rule = 'accepted' and v.status = 'pass';
+    where case when getvariable('arm') is null then v.rule = 'accepted' and v.status = 'pass'
+               else v.rule = getvariable('arm') and json_extract_string(v.evidence, '$.random') = 'true' end;
 create temp view answered as
     select a.*, [{'role': t.role, 'content': t.content} for t in a.turns[:-2]] as asked,
         case when a.turns[-1].reasoning is null then coalesce(a.turns[-1].content, '')
@@ -62,8 +63,19 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(BASE)
 
 
-def batches(connection: duckdb.DuckDBPyConnection, view: View) -> Iterator[pa.RecordBatch]:
-    """The rows of a view in its own schema, in draw order, from some draws at a time."""
+def random_arm(connection: duckdb.DuckDBPyConnection, selectors: Sequence[str]) -> str | None:
+    """The last of these rules that marked as many rows by chance as it chose; None where none did."""
+    marked = "select exists (from verdicts where split_part(rule, '@', 1) = ? and json_exists(evidence, '$.random'))"
+    having = (name for name in reversed(selectors) if connection.execute(marked, [name]).fetchall()[0][0])
+    return next(having, None)
+
+
+def batches(connection: duckdb.DuckDBPyConnection, view: View, *, arm: str | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a view in its own schema, in draw order, from some draws at a time.
+
+    Of what was accepted; with `arm`, of what this selector would have taken by chance.
+    """
+    connection.execute("set variable arm = $1", [arm])
     draws, size = connection.execute(  # four bytes a token, and what stands around it: near enough
         "select (select coalesce(max(draw), -1) + 1 from problems),"
         " (select sum(2000 + 4 * coalesce(completion_tokens, 2000)) from attempts)"

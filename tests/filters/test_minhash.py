@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import minhash
-from filters.minhash import Bands, band_keys, cut_into_bands, estimate, jaccards, sets, signatures
+from filters.minhash import Bands, band_keys, cut_into_bands, distinct, jaccards, sets, signatures
 from filters.words import words
 
 vocabulary = ["the", "a", "of", "how", "many", "apples", "bread", "1", "2", "3", "\xfc", "数"]
@@ -27,13 +28,28 @@ def plain(text: str, ngram: int) -> set[tuple[str, ...]]:
 
 @given(st.lists(sentences, min_size=1, max_size=8), ngrams)
 def test_similarity_is_that_of_the_sets(texts: list[str], ngram: int):
-    of = sets(texts, ngram)
-    for i, one in enumerate(texts):
-        for j, other in enumerate(texts):
-            a, b = plain(one, ngram), plain(other, ngram)
-            assert len(of.of(i)) == len(a)
-            if a and b:
-                assert jaccards(of.of(i), [of.of(j), of.of(i)]).tolist() == [len(a & b) / len(a | b), 1.0]
+    of, plainly = sets(texts, ngram), [plain(text, ngram) for text in texts]
+    assert [len(of.of(i)) for i in range(len(texts))] == [len(grams) for grams in plainly]
+    pairs = [(i, j) for i, a in enumerate(plainly) for j, b in enumerate(plainly) if a and b]
+    expected = [len(plainly[i] & plainly[j]) / len(plainly[i] | plainly[j]) for i, j in pairs]
+    assert jaccards(of, *columns(pairs)).tolist() == expected
+
+
+def columns(pairs: list[tuple[int, int]]) -> Any:
+    return np.array(pairs, np.int64).reshape(-1, 2).T
+
+
+def test_similarity_is_the_same_however_few_are_compared_at_once(monkeypatch: pytest.MonkeyPatch):
+    of = sets([f"a b c {'d ' * (i % 2)} e {i % 5}" for i in range(10)], 2)
+    pairs = columns([(i, j) for i in range(10) for j in range(10)])
+    at_once = jaccards(of, *pairs).tolist()
+    monkeypatch.setattr(minhash, "COMPARED", 9)
+    assert jaccards(of, *pairs).tolist() == at_once
+
+
+@given(st.lists(st.integers(0, 9)))
+def test_distinct_numbers_come_once_and_in_order(numbers: list[int]):
+    assert distinct(np.array(numbers, np.int64)).tolist() == sorted(set(numbers))
 
 
 @given(st.lists(sentences | st.text(), max_size=8), ngrams)
@@ -58,8 +74,8 @@ def test_the_estimate_is_unbiased_and_as_sharp_as_it_should_be():
     of = sets(texts, 1)
     signed = signatures(of, 128)
     pairs = [(2 * pair, 2 * pair + 1) for pair in range(200)]
-    true = np.array([jaccards(of.of(i), [of.of(j)])[0] for i, j in pairs])
-    error = np.array([estimate(signed[i], signed[j]) for i, j in pairs]) - true
+    true = jaccards(of, *columns(pairs))
+    error = np.array([(signed[i] == signed[j]).mean() for i, j in pairs]) - true
     sharp = np.sqrt((true * (1 - true) / 128).mean())
     assert abs(error.mean()) < 4 * sharp / np.sqrt(200)
     assert 0.8 * sharp < error.std() < 1.2 * sharp

@@ -1,6 +1,10 @@
 """Near-duplicates by MinHash: the rule, the same over a stream, and the index that stays on disk."""
 
+import errno
 import random
+import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from filters import lsh_table, signature_files
 from filters import near_duplicates as near
-from filters import signature_files
-from filters.near_duplicates import Duplicate, Index, Scheme, near_duplicates, not_near_duplicate, open_index
-from filters.rule import Case, Ruling
+from filters.near_duplicates import (
+    Duplicate,
+    Index,
+    Questions,
+    Scheme,
+    near_duplicates,
+    not_near_duplicate,
+    open_index,
+)
+from filters.rule import Case, Memory, Ruling
 from tests.filters.cases import task
 
 EARLIER = (
@@ -38,7 +50,11 @@ def templated(count: int, seed: int = 1) -> list[str]:
 
 def in_turn(texts: Sequence[str], **parameters: Any) -> list[Ruling]:
     """What the rule says of each, when those that pass stay."""
-    memory, said = not_near_duplicate(**parameters), []
+    return judged(not_near_duplicate(**parameters), texts)
+
+
+def judged(memory: Memory, texts: Sequence[str]) -> list[Ruling]:
+    said = []
     for text in texts:
         said.append(memory.judge(Case(task(text))))
         if said[-1].status == "pass":
@@ -123,24 +139,36 @@ def found_in(texts: Sequence[str], **parameters: Any) -> list[tuple[int, int, fl
 
 
 @given(streams)
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 def test_a_stream_is_judged_as_the_rule_judges_in_turn(texts: list[str]):
     assert found_in(texts, ngram=2) == as_duplicates(in_turn(texts, ngram=2))
 
 
-@pytest.mark.parametrize("depth", [1, 2, 64])
-@pytest.mark.parametrize("chunk", [1, 7, 512])
+@pytest.mark.parametrize(("depth", "closest"), [(1, 8), (2, 1), (64, 2), (64, 8)])
 def test_so_it_is_however_it_is_cut_and_however_crowded_a_band_is(
-    monkeypatch: pytest.MonkeyPatch, chunk: int, depth: int
+    monkeypatch: pytest.MonkeyPatch, depth: int, closest: int
 ):
-    monkeypatch.setattr(near, "FIRST_SIZE", 8)
-    monkeypatch.setattr(near, "DEPTH", depth)
-    texts = templated(300)
+    monkeypatch.setattr(lsh_table, "FIRST_SIZE", 8)
+    monkeypatch.setattr(lsh_table, "DEPTH", depth)
+    monkeypatch.setattr(lsh_table, "CLOSEST", closest)
+    texts = templated(200)
     expected = as_duplicates(in_turn(texts, at_most=0.7))
-    monkeypatch.setattr(near, "SIGNED", 5 * chunk)
-    monkeypatch.setattr(near, "CHUNK", chunk)
-    assert found_in(texts, at_most=0.7) == expected
-    assert 20 < len(expected) < 280
+    assert 20 < len(expected) < 180
+    for piece in (1, 7, 512):
+        monkeypatch.setattr(near, "SIGNED", 5 * piece)
+        monkeypatch.setattr(near, "PIECE", piece)
+        assert found_in(texts, at_most=0.7) == expected
+
+
+def test_so_it_is_where_all_are_copies_and_more_than_can_be_looked_at(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lsh_table, "DEPTH", 4)
+    texts = [f"{EARLIER} {i % 3}" for i in range(60)]
+    assert found_in(texts) == as_duplicates(in_turn(texts))
+
+
+def test_long_texts_are_signed_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(near, "CHARACTERS", 10)
+    assert list(near._batches(["a" * 20, "b", "c" * 10, "d"])) == [["a" * 20], ["b", "c" * 10], ["d"]]
 
 
 def test_processes_change_nothing():
@@ -167,7 +195,7 @@ def test_nearly_all_edited_copies_are_found_and_nothing_else():
 
 
 @given(st.lists(streams, max_size=4), streams)
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 def test_an_index_that_grew_in_parts_is_that_of_all_at_once(parts: list[list[str]], asked: list[str]):
     import tempfile
 
@@ -176,8 +204,8 @@ def test_an_index_that_grew_in_parts_is_that_of_all_at_once(parts: list[list[str
         for part in parts:
             growing = open_index(folder, scheme=Scheme(ngram=2))
             for text in part:
-                at_once.add(text, name=text.encode("utf-8", "replace").decode())
-                growing.add(text, name=text.encode("utf-8", "replace").decode())
+                at_once.add(text, name=text)
+                growing.add(text, name=text)
             assert [growing.query(text) for text in asked] == [at_once.query(text) for text in asked]
             growing.save(folder)
             assert [growing.query(text) for text in asked] == [at_once.query(text) for text in asked]
@@ -233,8 +261,132 @@ def test_another_scheme_is_refused(tmp_path: Path, scheme: Scheme):
         open_index(tmp_path, scheme=scheme)
 
 
-def test_what_was_interrupted_leaves_nothing_that_counts(tmp_path: Path):
+def test_a_name_may_be_any_string(tmp_path: Path):
+    index = Index(Scheme(), 0.6)
+    names = ["", "\0", "plain", "\ud800 half a pair", "\U0001f600"]
+    for number, name in enumerate(names):
+        index.add(f"{EARLIER} {number}", name)
+    index.save(tmp_path)
+    assert sorted(open_index(tmp_path).candidates(EARLIER)) == sorted(index.candidates(EARLIER)) == sorted(names)
+
+
+# --- Saving ---------------------------------------------------------------------------------------------------
+
+
+def with_more(folder: Path) -> Index:
+    """The index of a folder, and one text that is not saved yet."""
+    index = open_index(folder)
+    index.add(EARLIER, "new")
+    return index
+
+
+def test_a_half_written_file_does_not_count_and_goes_with_the_next_save(tmp_path: Path):
     files = saved(tmp_path)
-    (tmp_path / "000000000040-x.7.part").write_bytes(b"half")
+    (tmp_path / signature_files.PART).write_bytes(b"half")
+    (tmp_path / "other.part").write_bytes(b"half")
     assert len(open_index(tmp_path)) == 40
-    assert len(signature_files.read(files[0])) == 20
+    assert len(signature_files.read(files[0]).signatures) == 20
+    with_more(tmp_path).save(tmp_path)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == signature_files.files(tmp_path)
+    assert len(open_index(tmp_path)) == 41
+
+
+class Killed(BaseException):
+    """Ends a save where it stands."""
+
+
+@pytest.mark.parametrize("call", ["pathlib.Path.unlink", "os.fsync", "pathlib.Path.replace"])
+def test_a_save_that_is_stopped_can_be_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str):
+    saved(tmp_path)
+    (tmp_path / "stray.part").write_bytes(b"half")
+    index = with_more(tmp_path)
+
+    def stop(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as broken:
+        broken.setattr(call, stop)
+        with pytest.raises(Killed):
+            index.save(tmp_path)
+    assert len(open_index(tmp_path)) == 40
+    index.save(tmp_path)
+    assert len(open_index(tmp_path)) == 41
+
+
+def test_a_killed_process_holds_no_lock_and_leaves_a_whole_folder(tmp_path: Path):
+    saved(tmp_path)
+    code = (
+        "import os, signal, sys; from filters.near_duplicates import open_index\n"
+        "index = open_index(sys.argv[1]); index.add('one two three four')\n"
+        "os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "index.save(sys.argv[1])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert (tmp_path / signature_files.PART).exists()
+    with_more(tmp_path).save(tmp_path)
+    assert len(open_index(tmp_path)) == 41
+    assert not (tmp_path / signature_files.PART).exists()
+
+
+def test_of_two_that_save_at_once_the_second_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    saved(tmp_path)
+    first, second = with_more(tmp_path), with_more(tmp_path)
+    write = signature_files._write
+
+    def slowly(*arguments: Any) -> None:
+        with pytest.raises(ValueError, match="another process is saving"):
+            second.save(tmp_path)
+        write(*arguments)
+
+    monkeypatch.setattr(signature_files, "_write", slowly)
+    first.save(tmp_path)
+    assert len(open_index(tmp_path)) == 41
+
+
+def test_of_two_that_were_opened_at_once_the_second_is_told(tmp_path: Path):
+    saved(tmp_path)
+    first, second = with_more(tmp_path), with_more(tmp_path)
+    first.save(tmp_path)
+    before = signature_files.files(tmp_path)
+    with pytest.raises(ValueError, match="has changed since this index was opened"):
+        second.save(tmp_path)
+    assert signature_files.files(tmp_path) == before
+
+
+def test_a_folder_that_the_index_does_not_come_from_is_left_alone(tmp_path: Path):
+    saved(tmp_path / "a")
+    with pytest.raises(ValueError, match="has changed"):
+        with_more(tmp_path / "a").save(tmp_path / "b")
+    assert signature_files.files(tmp_path / "b") == []
+
+
+# --- An index of earlier datasets -----------------------------------------------------------------------------
+
+
+def test_the_rule_goes_on_from_an_opened_index(tmp_path: Path):
+    texts = templated(120)
+    at_once = in_turn(texts, at_most=0.7)
+    index, said = Index(Scheme(), 0.7), []
+    for part in (texts[:50], texts[50:]):
+        memory = Questions(0.7, index)
+        said += judged(memory, part)
+        memory.index.save(tmp_path)
+        index = open_index(tmp_path, threshold=0.7)
+    assert said == at_once
+
+
+def test_disk_that_is_full_is_an_error_that_leaves_the_index_as_it_was(monkeypatch: pytest.MonkeyPatch):
+    index = Index(Scheme(), 0.6)
+    index.add(EARLIER, "first")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("filters.scratch._reserve", full)
+        with pytest.raises(OSError, match="No space left"):
+            index.add("word " * 5 + " ".join(map(str, range(20_000))), "too long")
+    assert (len(index), index.candidates(EARLIER)) == (1, ["first"])
+    index.add(EARLIER, "second")
+    assert index.candidates(EARLIER) == ["first", "second"]

@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pipelines import plots
-from pipelines.plots import write_plots
 from pipelines.records import Verdict, verdict
-from pipelines.report import Tally
+from pipelines.reports import plots
+from pipelines.reports.plots import write_plots
+from pipelines.reports.tally import Tally
 
 
 def counted(*names: str) -> dict[str, Any]:

@@ -19,9 +19,12 @@ from filters.benchmarks import Item
 from filters.contamination import Benchmarks
 from filters.contamination_report import overlaps
 from filters.entropy import beside_pass_rate
-from pipelines import report
 from pipelines.records import Problem, Status, Verdict, verdict
-from pipelines.report import Tally, code, markdown, plain, rank_interval, report_of_version
+from pipelines.reports import tally as report
+from pipelines.reports import version
+from pipelines.reports.markdown import NO_PLOTS, code, markdown
+from pipelines.reports.tally import QUANTILES, STATUSES, Tally, plain, rank_interval
+from pipelines.reports.version import report_of_version
 from pipelines.store import connect
 from tests import small
 from tests.small import Site
@@ -98,7 +101,7 @@ def test_each_rule_is_counted(rows: list[dict[str, Any]]):
     for name, told in found["rules"].items():
         mine = [(where, each) for where, each in spoken if each.rule == name]
         assert told["seen"] == len({(where, each.subjects) for where, each in mine})
-        for status in report.STATUSES:
+        for status in STATUSES:
             assert told[status] == sum(each.status == status for _, each in mine)
             assert len(told["examples"].get(status, [])) == min(report.EXAMPLES, told[status])
         why = {(each["status"], each["reason"]): each["count"] for each in told["reasons"]}
@@ -250,7 +253,7 @@ def test_quantiles_are_numbers_that_were_seen(scores: list[float]):
     rows = [row(str(place), said("novelty@1", score=score)) for place, score in enumerate(scores)]
     told = tally(rows)["rules"]["novelty@1"]["scores"]
     ordered = sorted(scores)
-    for share in report.QUANTILES:
+    for share in QUANTILES:
         # No more of them lie below, and no more above, than the share says, but for one.
         value = told["quantiles"][str(share)]
         assert sum(each < value for each in ordered) <= share * (len(ordered) - 1) + 0.5
@@ -473,8 +476,8 @@ def test_pictures_stand_beside_their_numbers_or_it_says_how_to_get_them():
     shown = markdown(told, [Path("somewhere/lengths.svg"), Path("somewhere/domains.svg")])
     assert "![lengths](lengths.svg)" in shown
     assert "![domains](domains.svg)" in shown
-    assert report.NO_PLOTS not in shown
-    assert report.NO_PLOTS in markdown(told)
+    assert NO_PLOTS not in shown
+    assert NO_PLOTS in markdown(told)
 
 
 # --- Versions -------------------------------------------------------------------------------------------------
@@ -493,7 +496,7 @@ def test_a_version_is_told_from_its_facts(site: Site, monkeypatch: pytest.Monkey
     assert told["rows"] == made.ledger["candidates"]
     assert told["accepted"] == made.ledger["accepted"]
     spoken = Counter((each.rule, each.status) for each in small.verdicts(made) if each.rule != "accepted@1")
-    counts = {(name, status): each[status] for name, each in told["rules"].items() for status in report.STATUSES}
+    counts = {(name, status): each[status] for name, each in told["rules"].items() for status in STATUSES}
     assert {key: count for key, count in counts.items() if count} == spoken
     out = {name: each["takes_out"] for name, each in told["rules"].items() if each["takes_out"]}
     assert sum(out.values()) >= told["rows"] - told["accepted"] > 0
@@ -501,5 +504,5 @@ def test_a_version_is_told_from_its_facts(site: Site, monkeypatch: pytest.Monkey
     assert all(each["question"] for each in told["rules"]["posed@1"]["examples"]["fail"])
     assert told["lengths"]["n"] == sum(each.stage == "expand@1" for each in small.attempts(made))
     assert {each["domain"]: each["rows"] for each in told["domains"]} == domains_of_seeds(small.problems(made))
-    monkeypatch.setattr(report, "WINDOW_BYTES", 100_000)  # a few draws at a time
+    monkeypatch.setattr(version, "WINDOW_BYTES", 100_000)  # a few draws at a time
     assert report_of_version(connect([made.folder / "facts"])) == told

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.report import length_bin, plain, rate_bin
+from pipelines.reports.markdown import length_bin, rate_bin
+from pipelines.reports.tally import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
