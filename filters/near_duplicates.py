@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from filters import lsh_table, minhash, signature_files
+from filters.artifact import Artifact
 from filters.chunks import in_processes
 from filters.minhash import Bands, Sets
 from filters.rule import Case, Memory, Ruling, failed, passed
@@ -35,17 +36,23 @@ PIECE = 512  # texts that are judged at once
 # --- As a rule ------------------------------------------------------------------------------------------------
 
 
-def not_near_duplicate(*, at_most: float = 0.6, ngram: int = 3, permutations: int = 128) -> Memory:
+def not_near_duplicate(
+    *, at_most: float = 0.6, ngram: int = 3, permutations: int = 128, earlier: Artifact | None = None
+) -> Memory:
     """Pass a question whose Jaccard similarity with every earlier one is `at_most` this, as sets of word n-grams.
 
-    The score is the highest similarity found, exact for the texts it was found in; where no candidate was found it
-    is 0. The evidence has the nearest question, and the similarity that the signatures alone would have told.
+    Earlier are also the questions of an index that lies in the folder `earlier`, as one lies beside each dataset
+    that was made with this rule. The score is the highest similarity found, exact for the texts it was found in;
+    where no candidate was found it is 0. The evidence has the nearest question, and the similarity that the
+    signatures alone would have told.
     """
     if not 0 < at_most < 1:
         raise ValueError(f"not_near_duplicate: at_most = {at_most}, but it must lie between 0 and 1")
     if not (1 <= ngram <= 64 and 8 <= permutations <= 1024):
         raise ValueError("not_near_duplicate: ngram is from 1 to 64, permutations from 8 to 1024")
-    return Questions(at_most, Index(Scheme(ngram, permutations), at_most))
+    scheme = Scheme(ngram, permutations)
+    index = open_index(earlier.path, threshold=at_most, scheme=scheme) if earlier else Index(scheme, at_most)
+    return Questions(at_most, index)
 
 
 class Questions:
@@ -194,6 +201,14 @@ class Index:
         """Add a text under a name. One without words is counted, but similar to nothing."""
         self._keep(self._read(text), _packed([name]))
 
+    def add_new(self, texts: Iterable[str]) -> None:
+        """Add those texts of which no equal is there, each under its beginning."""
+        for batch in _batches(texts):
+            signed = _signed(batch, self.scheme, self.bands)
+            known = {row for row, each in self._look(signed).pairs() if each.exact == 1}
+            new = [row for row in range(len(batch)) if row not in known]
+            self._keep(signed.many(_rows(new)), _packed([batch[row][:QUOTED] for row in new]))
+
     def query(self, text: str) -> Similar | None:
         """The most similar text among the candidates, the earliest of equals; None when there is no candidate."""
         found = [each for _, each in self._look(self._read(text)).pairs()]
@@ -297,6 +312,19 @@ def open_index(folder: Path | str, *, threshold: float = 0.6, scheme: Scheme | N
     for name, rows in signature_files.read_all(Path(folder), scheme):
         index.load(name, rows)
     return index
+
+
+def grow(folder: Path | str, texts: Iterable[str], *, threshold: float, scheme: Scheme) -> Path | None:
+    """Add to the index in a folder what it does not hold yet; the new file, or None. Raises as `open_index`."""
+    index = open_index(folder, threshold=threshold, scheme=scheme)
+    index.add_new(texts)
+    return index.save(folder)
+
+
+def _rows(numbers: Sequence[int]) -> np.ndarray:
+    import numpy as np
+
+    return np.array(numbers, np.int64)
 
 
 def _packed(names: Sequence[str]) -> Lists:

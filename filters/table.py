@@ -67,7 +67,7 @@ RULES = table(
         ("sound", Rule(soundness.sound, 1, "row", soundness.sound_compares)),
         ("not_duplicate", Rule(novelty.not_duplicate, 1, "ordered")),
         ("novelty", Rule(novelty.novelty, 1, "ordered")),
-        ("not_near_duplicate", Rule(near_duplicates.not_near_duplicate, 1, "ordered")),
+        ("not_near_duplicate", Rule(near_duplicates.not_near_duplicate, 2, "ordered")),
         ("embedding_novelty", Rule(embedding_novelty.embedding_novelty, 1, "ordered")),
         ("contamination", Rule(contamination.contamination, 1, "row")),
         ("finished", Rule(answers.finished, 1, "row")),

@@ -1,13 +1,14 @@
-"""The command line: run, preview, check, list, show, verify, curate, rules."""
+"""The command line: run, preview, check, list, show, verify, curate, controls, losses, rules."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -163,6 +164,12 @@ def verify(
 @click.argument("file")
 @click.option("--rule", "rules", multiple=True, metavar="NAME[:KEY=VALUE,...]", help="A rule; may be said again.")
 @click.option("--against", metavar="FOLDER", help="Benchmarks that no row may hold: JSONL or Parquet, or hub:NAME.")
+@click.option(
+    "--index",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Questions of earlier files, to stay away from; those that stay are added to it.",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where to write what stays.")
 @click.option("--question", help="The column with the question.")
 @click.option("--answer", help="The column with the reference answer.")
@@ -174,7 +181,14 @@ def verify(
 @click.option("--kind", default="math", show_default=True, help="The verifier of the answers.")
 @click.option("--quiet", is_flag=True, help="No progress line.")
 def curate(
-    file: str, rules: tuple[str, ...], against: str | None, out: Path, kind: str, quiet: bool, **given: Any
+    file: str,
+    rules: tuple[str, ...],
+    against: str | None,
+    index: Path | None,
+    out: Path,
+    kind: str,
+    quiet: bool,
+    **given: Any,
 ) -> None:
     """Apply rules and selectors to FILE; write what stays, what goes and why, and a report.
 
@@ -190,12 +204,69 @@ def curate(
     def job() -> Any:
         with show.counting("curating", quiet=quiet) as watch:
             return curate_file(
-                local(file), rules=rules, against=against, given=given, kind=kind, out=out, watch=watch
+                local(file), rules=rules, against=against, index=index, given=given, kind=kind, out=out, watch=watch
             )
 
     report = or_one_line(job)
     show.curated(report)
     sys.exit(0 if report.kept else EXIT_NOTHING)
+
+
+@main.command()
+@click.argument("dataset")
+@click.option("--kind", required=True, help="shuffled, deleted, digits, keywords, cleaned or wrong.")
+@click.option("--fraction", default=1.0, show_default=True, help="How much of each trace, or how many traces.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A new Parquet file.")
+def controls(dataset: str, kind: str, fraction: float, seed: int, out: Path) -> None:
+    """Write a control set of DATASET (NAME or NAME@vN): its SFT rows, spoilt or cleaned in one way.
+
+    To train beside the real rows, and see what it is that they teach. The same ids, in the same order.
+    """
+    from flows import show
+    from pipelines.controls import write_controls
+
+    def job() -> int:
+        with refusals():
+            return write_controls(show.find_version(dataset), out, kind=kind, fraction=fraction, seed=seed)
+
+    count = or_one_line(job)
+    click.echo(f"wrote {count:,} rows to {out}")
+    sys.exit(0 if count else EXIT_NOTHING)
+
+
+@main.command()
+@click.argument("dataset")
+@click.option("--model", required=True, help="A causal language model: a folder, or a name on the Hub.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A new Parquet file, for the rule s2l.")
+@click.option("--revision", help="Of the model.")
+@click.option("--epochs", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option("--every", default=500, show_default=True, type=click.IntRange(min=1), help="Steps to a checkpoint.")
+@click.option("--checkpoints", default=12, show_default=True, type=click.IntRange(min=1), help="At the most.")
+@click.option("--length", default=512, show_default=True, type=click.IntRange(min=1), help="Tokens of a row.")
+@click.option("--batch", default=8, show_default=True, type=click.IntRange(min=1))
+@click.option("--rate", default=2e-5, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+@click.option("--quiet", is_flag=True, help="No progress line.")
+def losses(dataset: str, out: Path, checkpoints: int, quiet: bool, **given: Any) -> None:
+    """Train a small model on DATASET (NAME or NAME@vN), and write its loss on every row at every checkpoint.
+
+    What runs alike is learnt alike: the rule s2l chooses by it (S2L, arXiv 2403.07384). Needs thoughtmill[trainers].
+    """
+    from functools import partial
+
+    from flows import show
+    from pipelines.proxy import losses_of_dataset, train_proxy
+
+    def job() -> Any:
+        with show.counting("training", quiet=quiet) as tell, refusals():
+            train = partial(train_proxy, most=checkpoints, watch=lambda now: tell(now.line), **given)
+            return losses_of_dataset(show.find_version(dataset), out, train=train)
+
+    made = or_one_line(job)
+    click.echo(f"wrote the losses of {len(made.ids):,} problems at steps {', '.join(map(str, made.steps))} to {out}")
+    if len(made.steps) < 3:
+        click.echo("so few checkpoints tell little: say a lower --every", err=True)
 
 
 @main.command(name="rules")
@@ -229,6 +300,15 @@ def _through_prefect(recipe: str, changes: list[str], name: str | None, workers:
 
 class BadSetup(Exception):
     """Something is not installed that this command needs."""
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """What refuses its arguments with a ValueError says in one line how to mend them."""
+    try:
+        yield
+    except ValueError as error:
+        raise BadSetup(str(error)) from error
 
 
 async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:

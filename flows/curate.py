@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from filters.near_duplicates import Scheme, grow
 from filters.rule import Case, Check
 from filters.trace import trace
 from filters.verifiers import VERIFIERS, pool, verifier
@@ -87,6 +88,7 @@ def curate_file(
     *,
     rules: Sequence[str],
     against: str | None,
+    index: Path | None,
     given: Mapping[str, str | None],
     kind: str,
     out: Path,
@@ -97,7 +99,7 @@ def curate_file(
     Beside it, for `kept.jsonl`: `kept.dropped.jsonl`, `kept.random.jsonl` (where a selector chose: as many by
     chance), and a folder `kept.report`. Raises BadRecipe and BadRows; nothing is written then.
     """
-    bound = bind_rules(rules, against)
+    bound = bind_rules(rules, against, index)
     table = open_rows(path)
     _, first_rows = next(table.chunks(), (0, []))
     if not first_rows:
@@ -109,25 +111,46 @@ def curate_file(
         chosen = job.look(spool)
         spool.seek(0)
         job.write(spool, chosen)
+    if index is not None:
+        _grow(index, bound, report)
     return report
 
 
-def bind_rules(rules: Sequence[str], against: str | None) -> Rules:
-    """The rules of a command line. `against` goes to every rule that reads benchmarks, by itself to contamination."""
+def _grow(index: Path, rules: Rules, report: Curated) -> None:
+    """Add what stayed to the index, for the next file."""
+    kept = (row for _, rows in open_rows(report.out).chunks() for row in rows) if report.kept else ()
+    [rule] = (each for each in rules.sifting.parameters["rules"] if each.name == "not_near_duplicate")
+    scheme = Scheme(rule.parameters["ngram"], rule.parameters["permutations"])
+    questions = (question_text(inside(row, report.columns.question)) for row in kept)
+    if path := grow(index, questions, threshold=rule.parameters["at_most"], scheme=scheme):
+        report.written.append(path)
+
+
+def bind_rules(rules: Sequence[str], against: str | None, index: Path | None) -> Rules:
+    """The rules of a command line, and those that read what else is named: benchmarks, and an index of questions."""
     tables = [parse_rule(text) for text in rules]
-    names = {table["rule"] for table in tables}
     if against is not None:
-        if "contamination" not in names:
-            tables.append({"rule": "contamination"})
-        tables = [{"against": against, **t} if t["rule"] == "contamination" else t for t in tables]
+        tables = _given_to("contamination", tables, {"against": against})
+    if index is not None:
+        is_there = index.is_dir() and any(index.glob("*.arrow"))
+        tables = _given_to("not_near_duplicate", tables, {"earlier": str(index)} if is_there else {})
     bound = [bind_rule(table, "--rule", Path()) for table in tables]
     if not bound:
-        raise BadRows("nothing to do: say --rule NAME, or --against FOLDER; `thoughtmill rules` lists the rules")
+        raise BadRows(
+            "nothing to do: say --rule NAME, --against FOLDER or --index FOLDER; `thoughtmill rules` lists the rules"
+        )
     one_by_one = [each for each in bound if each.rule.kind != "snapshot"]
     over_all = [each for each in bound if each.rule.kind == "snapshot"]
     ordered = [each for each in one_by_one if each.rule.kind == "ordered"]
     sifting = Step("curate", STAGES["sift"], {"rules": one_by_one}, Order(ordered, None) if ordered else None)
     return Rules(sifting, Step("curate", STAGES["select"], {"rules": over_all}) if over_all else None)
+
+
+def _given_to(rule: str, tables: Sequence[dict[str, Any]], what: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The rules with this among the parameters of one, which comes last where it was not asked for."""
+    asked = any(table["rule"] == rule for table in tables)
+    whole = [*tables] if asked else [*tables, {"rule": rule}]
+    return [{**what, **table} if table["rule"] == rule else table for table in whole]
 
 
 # --- A row as facts -----------------------------------------------------------------------------------

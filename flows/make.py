@@ -12,6 +12,7 @@ import orjson
 from flows.run import Mill, Progress, RunShard, State, accepted_verdicts, directly, locked, opened
 from pipelines import recipe as recipes
 from pipelines.bind import Recipe, bind
+from pipelines.indexes import grow_indexes
 from pipelines.inference.engines import open_engine
 from pipelines.release import Part, Plan, release
 from pipelines.sources import benchmarks_of, seeds_in_benchmarks, sizes
@@ -100,6 +101,7 @@ def _release(recipe: Recipe, data: Path, mill: Mill, stop: int, counts: dict[str
         seeds_in_benchmarks=seeds_in_benchmarks(recipe.steps),
     )
     made = release(data / "datasets", name=recipe.name, parts=parts, stop=stop, plan=plan)
+    grow_indexes(made.folder, recipe.steps)
     told = {"version": made.folder.name, "draws": stop, "requests": counts, "ledger": made.ledger}
     replace(data / "runs" / recipe.name / "last.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))
     return Made(recipe.name, made.folder, made.is_new, made.ledger, counts, recipe.accepted)

@@ -62,6 +62,10 @@ class Progress(NamedTuple):
     steps: int
     loss: float
 
+    @property
+    def line(self) -> str:
+        return f"step {self.step:,} of {self.steps:,}, loss {self.loss:.3f}"
+
 
 class Example(NamedTuple):
     """A row in tokens, of the same number as labels. Without a label there is nothing to learn, and no loss."""

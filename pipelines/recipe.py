@@ -19,7 +19,7 @@ PROJECT = Path(__file__).parent.parent
 
 KEYS = {"name", "about", "paper", "seed", "shard", "target", "arms", "without", "models", "stages", "views"}
 KEYS |= {"curriculum"}
-FILES = {"seeds", "rows", "path", "against", "losses"}  # what names files, in stages and their rules
+FILES = {"seeds", "rows", "path", "against", "losses", "earlier"}  # what names files, in stages and their rules
 TABLES = {"target", "arms", "without", "models", "curriculum"}
 
 

@@ -132,7 +132,7 @@ def test_conversations_and_columns_by_name(tmp_path: Path):
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ([], "nothing to do: say --rule NAME"),
+        ([], "nothing to do: say --rule NAME (`thoughtmill rules`"),
         (["--rule", "noveltie"], "no rule 'noveltie' (do you mean 'novelty'?)"),
         (["--rule", "novelty:at_most"], "should be NAME:key=value"),
         (["--rule", "novelty:atmost=0.5"], "no key 'atmost' (do you mean 'at_most'?)"),
@@ -172,6 +172,20 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path, benchmarks: Path):
         curate(path, "--rule", "novelty", "--rule", "random_k:k=1", "--against", str(benchmarks))
         written.append([each.read_bytes() for each in sorted(path.parent.rglob("*")) if each.is_file()])
     assert written[0] == written[1]
+
+
+def test_an_index_keeps_tonight_from_what_came_before(tmp_path: Path):
+    pytest.importorskip("numpy")
+    index = str(tmp_path / "index")
+    nights = [[ROWS[0], ROWS[2]], [ROWS[3], ROWS[0]], [ROWS[2], ROWS[3]]]
+    kept = []
+    for night, rows in enumerate(nights):
+        curate(write(tmp_path / f"{night}.jsonl", rows), "--index", index, status=0 if night < 2 else 1)
+        kept.append(read(tmp_path / "kept.jsonl"))
+    assert kept == [nights[0], [ROWS[3]], []]
+    whole = write(tmp_path / "whole.jsonl", [row for rows in nights for row in rows])
+    curate(whole, "--rule", "not_near_duplicate")
+    assert read(tmp_path / "kept.jsonl") == [row for rows in kept for row in rows]
 
 
 @needs_data
