@@ -7,6 +7,7 @@ from pipelines.stages.annotate import first_error, level, strategies
 from pipelines.stages.appeal import appeal, check_appeal
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
+from pipelines.stages.forms import check_forms, forms
 from pipelines.stages.grade import check_grade, grade
 from pipelines.stages.judge import check_judge, check_prefer, check_votes, judge, prefer
 from pipelines.stages.paraphrases import check_paraphrases, paraphrases
@@ -26,6 +27,7 @@ STAGES: dict[str, Stage] = {
     "pose": Stage(pose, version=1, defaults=TEACHER, tells=frozenset({"seeds"}), check=check_pose),
     "expand": Stage(expand, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_expand),
     "sift": Stage(sift, version=1),
+    "forms": Stage(forms, version=1, check=check_forms),
     "grade": Stage(grade, version=2, defaults=REWARD, tells=frozenset({"question", "response"}), check=check_grade),
     "judge": Stage(judge, version=1, defaults={**JUDGE, "prompt": "judge/task"}, tells=MATERIAL, check=check_judge),
     "prefer": Stage(

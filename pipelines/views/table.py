@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-from pipelines.views import rl, sft
+from pipelines.views import forms, rl, sft
 
 BATCH_BYTES = 32 << 20
 """Of attempts that a query looks at: memory stays the same however large a version is."""
@@ -55,6 +55,7 @@ class View(NamedTuple):
 VIEWS: dict[str, View] = {
     "sft": View(sft.QUERY, sft.schema, version=2),
     "rl": View(rl.QUERY, rl.schema, version=1),
+    "forms": View(forms.QUERY, forms.schema, version=1),
 }
 
 
@@ -83,4 +84,5 @@ def batches(connection: duckdb.DuckDBPyConnection, view: View, *, arm: str | Non
     step = max(1, draws * BATCH_BYTES // max(1, int(size or 0)))
     for first in range(0, draws, step):
         connection.execute(f"set variable first = {first}; set variable stop = {first + step}")
-        yield from connection.sql(view.query).to_arrow_table().cast(view.schema()).to_batches()
+        wanted = view.schema()
+        yield from connection.sql(view.query).to_arrow_table().select(wanted.names).cast(wanted).to_batches()
