@@ -128,7 +128,7 @@ def ledger(made: Made) -> None:
         )
     for file, told in books.get("seeds_in_benchmarks", {}).items():
         source = ": it looks like their source" if told["is_source"] else ""
-        held = f"the seeds hold {told['found']:,} of the {told['items']:,} items of {file}{source}"
+        held = f"what it is made from holds {told['found']:,} of the {told['items']:,} items of {file}{source}"
         screen.print(plain(held), style="yellow")
     sent, replayed = made.counts.get("sent", 0), made.counts.get("replayed", 0)
     screen.print(f"this run: {sent:,} requests sent, {replayed:,} replies from the journal")

@@ -79,7 +79,7 @@ def _seeds(ledger: Mapping[str, Any]) -> str:
         f"| `{_cell(file)}` | {each['found']:,} of {each['items']:,} | {'yes' if each['is_source'] else 'no'} |"
         for file, each in told.items()
     ]
-    head = "The seeds hold items of benchmarks:\n\n| benchmark | items | looks like their source |\n|---|---:|---|"
+    head = "What it is made from holds items of benchmarks:\n\n| benchmark | items | looks like their source |\n|---|---:|---|"
     return "\n".join([head, *lines]) if lines else ""
 
 
