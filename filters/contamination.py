@@ -32,7 +32,7 @@ SHORT, LONG = 8, 13  # words of an n-gram
 COMMON = 3  # items that share a run, from which on it is a phrase
 RARE = 10  # items that share three masked words, up to which these lead to candidates
 CANDIDATES = 4  # items looked at for one text, the most promising
-ENOUGH = 8  # masked words, or rare groups, without which an item is too short to be recognised by them
+ENOUGH = 12  # masked words, or rare groups, without which an item may be a phrase that many problems share
 QUOTED = 400  # characters of a passage or an item in the evidence
 CHUNK = 500  # texts given to a process at once
 

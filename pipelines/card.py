@@ -79,8 +79,12 @@ def _seeds(ledger: Mapping[str, Any]) -> str:
         f"| `{_cell(file)}` | {each['found']:,} of {each['items']:,} | {'yes' if each['is_source'] else 'no'} |"
         for file, each in told.items()
     ]
-    head = "What it is made from holds items of benchmarks:\n\n| benchmark | items | looks like their source |\n|---|---:|---|"
-    return "\n".join([head, *lines]) if lines else ""
+    head = [
+        "What it is made from holds items of benchmarks:\n",
+        "| benchmark | items | a source of it |",
+        "|---|---:|---|",
+    ]
+    return "\n".join([*head, *lines]) if lines else ""
 
 
 def _cell(text: str) -> str:

@@ -30,7 +30,7 @@ def rows(count: int, start: int = 0) -> list[dict[str, Any]]:
     """Different problems, each with four responses, of which more are right the later it comes."""
     return [
         {
-            "question": f"{NAMES[i % 8]} has {3 * i + 2} {THINGS[i % 5]}, finds {i + 7} {THINGS[i // 8 % 5]} more, and "
+            "question": f"{NAMES[i % 8]} has {3 * i + 2} {THINGS[i % 5]}, finds {i + 7} {THINGS[i // 8 % 5]}, and "
             f"loses {i % 9} of them near place {i}. What is left?",
             "answer": str(4 * i + 9 - i % 9),
             "domain": ("arithmetic", "counting")[i % 2],
