@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from docs import generate, licences, reference, verifiers
+from pipelines.bind import bind
 from tests.each import each_of
 from tests.server import running
 
@@ -104,6 +105,18 @@ def test_a_reader_can_type_everything_in_order(tmp_path: Path) -> None:
 def test_the_flow_of_the_readme_runs(tmp_path: Path) -> None:
     [example] = under("Extras")
     assert "accepted" in run(example, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "block", re.findall(r"```toml\n(.*?)```", (ROOT / "docs/curation.md").read_text(), re.DOTALL)
+)
+def test_the_recipes_of_the_curation_page_bind(block: str, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"question": "What is 1 + 1?", "answer": "2"}\n')
+    value = tomllib.loads(block)
+    value["name"], value["stages"] = "page", [{"use": "bring", "rows": "rows.jsonl"}, *value["stages"]]
+    if any(stage["use"] == "expand" for stage in value["stages"]):
+        value["models"] = {"teacher": "builtin"}
+    assert bind(value, folder=tmp_path).steps
 
 
 def test_make_knows_the_commands_of_the_readme() -> None:
