@@ -1,19 +1,23 @@
 """Which scorer ranks right answers above wrong ones? Within one problem, so that its difficulty explains nothing.
 
-    python -m benchmarks.scorers
+    python -m benchmarks.scorers --data ../shared/data
 
-Three tables. GSM8K: the problems of which one of two real solutions by models of 6B parameters is right. MATH: the
-problems of which some of eight real responses are right, with the scores of a reward model. Planted: real right
-responses beside the same ones with one thing broken. The first two need the public data in ../shared/data.
+`--data` is a folder with `gsm8k/model_solutions_6b.jsonl` and `math_samples/qwen_math_8_samples.jsonl`. Three tables.
+GSM8K: the problems of which one of two real solutions by models of 6B parameters is right. MATH: the problems of
+which some of eight real responses are right, with the scores of a reward model. Planted: real right responses beside
+the same ones with one thing broken, so that it is known what a scorer should see.
 
-A number is the chance that the scorer puts a right answer above a wrong one to the same problem, equals counting
-half, as the mean over problems; 50 % is no use. The interval is Wilson's at 95 % with the problems as trials, which
-is rather too wide, since numbers between 0 and 1 vary less than coins do. Nothing is asserted here.
+A number is how often the scorer puts a right answer above a wrong one to the same problem, of the pairs that it does
+not hold for equal, as the mean over the problems with such a pair; 50 % is no use. The interval is Wilson's at 95 %
+with these problems as trials: where a problem has several pairs it is rather too wide, since a share of pairs varies
+less than a coin does. Nothing is asserted here.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import product
 from math import sqrt
 from pathlib import Path
@@ -24,15 +28,16 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from filters.trace import STRATEGIES, steps, strategies, thoughts
-from filters.trace_coherence import broken, coherence
-from filters.trace_graph import failed_step_fraction, graph
-from filters.trace_text import repeated_share, tail_loop
+from filters.rule import Case
+from filters.table import rule
+from filters.trace import steps
+from filters.trace_coherence import broken
 from filters.verifiers import math
+from filters.verifiers.outcome import Outcome
 from filters.votes import elect
-from filters.words import words
+from pipelines.records import Turn, attempt, problem
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
+CONSOLE = Console(width=130)
 
 # --- What is compared -----------------------------------------------------------------------------------------
 
@@ -46,64 +51,97 @@ class Response(NamedTuple):
 
 
 Group = Sequence[Response]
-"""The responses to one problem."""
+"""The responses to one problem, right ones and wrong ones."""
 
+Scorer = Callable[[Group], Sequence[float | None]]
+"""A number for each response of a group, the higher the better; None where it has none."""
 
-def review_share(text: str) -> float:
-    """How many of the steps verify or backtrack."""
-    each = steps(text.lower())
-    reviews = [
-        step for step in each if any(STRATEGIES[name].search(step) for name in ("verification", "backtracking"))
-    ]
-    return len(reviews) / max(1, len(each))
-
-
-SCORERS: dict[str, Callable[[str], float]] = {
-    "fewer words": lambda text: -len(words(text)),
-    "fewer steps": lambda text: -len(steps(text)),
-    "coherence": lambda text: coherence(text).score,
-    "fewer failed steps": lambda text: -failed_step_fraction(graph(text)),
-    "less review": lambda text: -review_share(text),
-    "fewer switches": lambda text: -len(thoughts(text)),
-    "more strategies": lambda text: len(strategies(text)),
-    "less repetition": lambda text: -repeated_share(text) - (tail_loop(text) is not None),
+RULES = {
+    "fewer words": ("trace_length", -1),
+    "fewer switches of thought": ("switches", -1),
+    "more strategies": ("strategy_count", 1),
+    "less review": ("review_ratio", -1),
+    "more coherence": ("coherent", 1),
+    "fewer failed steps": ("failed_steps", -1),
+    "less repetition": ("not_repetitive", -1),
 }
+"""What is held for better, as the rule whose score tells it, and whether more of it is better or less."""
+
+
+def by_rule(name: str, sign: int) -> Scorer:
+    """The scores that a rule gives the attempts at one problem."""
+    return partial(_scores, rule(name).run, sign)
+
+
+def _scores(run: Callable[..., Any], sign: int, group: Group) -> list[float | None]:
+    case = _case(group)
+    scores = {ruling.about[0]: ruling.score for ruling in run(case, _no_check)}
+    return [None if scores[each.id] is None else sign * scores[each.id] for each in case.attempts]
+
+
+def _case(group: Group) -> Case:
+    of = problem(parents=(), stage="benchmark", draw=0, kind="task", question="")
+    made = partial(attempt, of=of, stage="benchmark", role="", model="", revision=None, prompt="", sampling="{}")
+    told = partial(made, seed=0, request="", finish="stop")
+    return Case(of, attempts=[told(sample=i, turns=[Turn("assistant", each.text)]) for i, each in enumerate(group)])
+
+
+def _no_check(verifier: str, reference: str, answer: str) -> Outcome:
+    raise NotImplementedError("no rule here asks a verifier")
+
+
+SCORERS = {name: by_rule(*what) for name, what in RULES.items()}
+
+
+def known(name: str) -> Scorer:
+    """What came with the responses."""
+    return lambda group: [each.known[name] for each in group]
+
+
+# --- How often it is right ------------------------------------------------------------------------------------
 
 
 class Ranked(NamedTuple):
-    """How often a scorer put right above wrong, over so many problems; `tied` is the share of equal pairs."""
+    """How often a scorer put right above wrong, of the pairs that are not tied."""
 
     mean: float
     low: float
     high: float
-    problems: int
-    tied: float
+    decided: int  # problems with a pair that is not tied
+    tied: float  # share of the pairs, the mean over all problems
 
     @property
     def words(self) -> str:
         """What that says."""
+        if not self.decided:
+            return "cannot tell: never differs"
         if self.low > 0.5:
             return "right above wrong"
-        if self.high < 0.5:
-            return "wrong above right"
-        return "cannot tell: never differs" if self.tied == 1 else "cannot tell"
+        return "wrong above right" if self.high < 0.5 else "cannot tell"
 
 
-def ranked(groups: Sequence[Group], score: Callable[[Response], float]) -> Ranked:
+def ranked(groups: Sequence[Group], scorer: Scorer) -> Ranked:
     """A scorer by every pair of a right and a wrong response to the same problem."""
-    shares, ties = [], []
-    for group in groups:
-        known = [(each.right, score(each)) for each in group]
-        pairs = product([value for right, value in known if right], [value for right, value in known if not right])
-        wins = [(a > b) + 0.5 * (a == b) for a, b in pairs]
-        shares.append(fmean(wins))
-        ties.append(wins.count(0.5) / len(wins))
-    low, high = interval(fmean(shares), len(shares))
-    return Ranked(fmean(shares), low, high, len(shares), fmean(ties))
+    by_group = [list(_wins(group, scorer(group))) for group in groups]
+    tied = fmean(wins.count(None) / len(wins) for wins in by_group)
+    decided = [[win for win in wins if win is not None] for wins in by_group]
+    shares = [fmean(wins) for wins in decided if wins]
+    mean = fmean(shares) if shares else 0.5
+    return Ranked(mean, *interval(mean, len(shares)), len(shares), tied)
+
+
+def _wins(group: Group, scores: Sequence[float | None]) -> list[bool | None]:
+    """For each pair whether the right one has the higher score; None where both have the same, or one has none."""
+    right, wrong = (
+        [score for each, score in zip(group, scores, strict=True) if each.right is wanted] for wanted in (True, False)
+    )
+    return [None if a is None or b is None or a == b else a > b for a, b in product(right, wrong)]
 
 
 def interval(mean: float, n: int) -> tuple[float, float]:
-    """Wilson's, for the mean of n numbers between 0 and 1."""
+    """Wilson's, for the mean of n numbers between 0 and 1, which need not be counts; all of [0, 1] when n is 0."""
+    if not n:
+        return 0.0, 1.0
     z = NormalDist().inv_cdf(0.975)
     centre, spread = mean + z * z / (2 * n), z * sqrt(mean * (1 - mean) / n + z * z / (4 * n * n))
     return max(0.0, (centre - spread) / (1 + z * z / n)), min(1.0, (centre + spread) / (1 + z * z / n))
@@ -111,34 +149,30 @@ def interval(mean: float, n: int) -> tuple[float, float]:
 
 # --- Real answers ---------------------------------------------------------------------------------------------
 
+MADE = ("6b_finetuning", "6b_verification")
 
-def gsm8k() -> list[Group]:
+
+def gsm8k(data: Path) -> list[Group]:
     """The problems whose two solutions differ in being right. A verifier had chosen the second of each."""
-    rows = _rows("gsm8k/model_solutions_6b.jsonl")
-    groups = [
-        [
-            Response(
-                row[name]["solution"], row[name]["is_correct"], {"chosen by a verifier": name == "6b_verification"}
-            )
-            for name in ("6b_finetuning", "6b_verification")
-        ]
-        for row in rows
-    ]
-    return [group for group in groups if group[0].right != group[1].right]
+    rows = _rows(data / "gsm8k/model_solutions_6b.jsonl")
+    return mixed([[_solution(row[name], chosen=name == MADE[1]) for name in MADE] for row in rows])
 
 
-def mixed_math() -> list[Group]:
-    """The problems that are neither always solved nor never, of 60, with reward and consensus."""
-    return [group for group in map(_responses, _rows(MATH)) if 0 < sum(each.right for each in group) < len(group)]
+def _solution(made: Mapping[str, Any], *, chosen: bool) -> Response:
+    return Response(made["solution"], made["is_correct"], {"chosen by a verifier": float(chosen)})
 
 
-MATH = "math_samples/qwen_math_8_samples.jsonl"
+def math_samples(data: Path) -> list[Group]:
+    """Eight responses to each problem, with the score of a reward model and how many gave the same answer."""
+    return [_responses(row) for row in _rows(data / "math_samples/qwen_math_8_samples.jsonl")]
 
 
 def _responses(row: Mapping[str, Any]) -> Group:
     votes = _votes(row["response"])
     told = zip(row["response"], row["score"], row["pred_score"], votes, strict=True)
-    return [Response(text, right, {"reward": reward[0], "consensus": vote}) for text, right, reward, vote in told]
+    return [
+        Response(text, bool(right), {"reward": reward[0], "consensus": vote}) for text, right, reward, vote in told
+    ]
 
 
 def _votes(texts: Sequence[str]) -> list[float]:
@@ -148,9 +182,8 @@ def _votes(texts: Sequence[str]) -> list[float]:
     if not counts:
         return [0.0] * len(texts)
     election = elect(counts, _equal)
-    size = {
-        each: float(count) for group, count in zip(election.groups, election.counts, strict=True) for each in group
-    }
+    groups = zip(election.groups, election.counts, strict=True)
+    size = {answer: float(count) for group, count in groups for answer in group}
     return [0.0 if answer is None else size[answer] for answer in answers]
 
 
@@ -159,8 +192,13 @@ def _equal(a: str, b: str) -> bool | None:
     return None if outcome is None else outcome.same
 
 
-def _rows(path: str) -> list[Any]:
-    return [orjson.loads(line) for line in (DATA / path).read_bytes().splitlines()]
+def mixed(groups: Sequence[Group]) -> list[Group]:
+    """Those with right and with wrong responses."""
+    return [group for group in groups if len({each.right for each in group}) == 2]
+
+
+def _rows(path: Path) -> list[Any]:
+    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
 
 
 # --- Planted --------------------------------------------------------------------------------------------------
@@ -183,10 +221,10 @@ PLANTED: dict[str, Callable[[str], str]] = {
 }
 
 
-def planted() -> dict[str, list[Group]]:
+def planted(groups: Sequence[Group]) -> dict[str, list[Group]]:
     """By what is broken: the first right response to each problem, beside itself with that broken."""
-    right = [next((each.text for each in map_ if each.right), None) for map_ in map(_responses, _rows(MATH))]
-    whole = [text for text in right if text is not None and len(steps(text)) >= 4]
+    right = [next((each.text for each in group if each.right), "") for group in groups]
+    whole = [text for text in right if len(steps(text)) >= 4]
     return {
         name: [[Response(text, True), Response(spoil(text), False)] for text in whole]
         for name, spoil in PLANTED.items()
@@ -198,42 +236,54 @@ def planted() -> dict[str, list[Group]]:
 
 def measured(groups: Sequence[Group]) -> dict[str, Ranked]:
     """Every scorer that has something to say about these groups."""
-    found = {name: ranked(groups, lambda each, score=score: score(each.text)) for name, score in SCORERS.items()}
-    known = groups[0][0].known
-    return found | {name: ranked(groups, lambda each, name=name: each.known[name]) for name in known}
+    scorers = SCORERS | {name: known(name) for name in groups[0][0].known}
+    return {name: ranked(groups, scorer) for name, scorer in scorers.items()}
 
 
-def show(title: str, found: Mapping[str, Ranked]) -> None:
-    problems = next(iter(found.values())).problems
-    table = Table("scorer", title=f"{title}: {problems} problems", box=None, pad_edge=False, title_justify="left")
-    for name in ("right above wrong", "95 %", "ties"):
+def show(title: str, groups: Sequence[Group]) -> None:
+    table = Table("scorer", title=f"{title}: {len(groups)} problems", box=None, pad_edge=False, title_justify="left")
+    for name in ("right above wrong", "95 %", "of problems", "pairs tied"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("in words")
-    for name, each in found.items():
-        table.add_row(name, f"{each.mean:.1%}", f"{each.low:.0%} to {each.high:.0%}", f"{each.tied:.0%}", each.words)
-    Console(width=110).print(table, "")
+    for name, each in measured(groups).items():
+        share, band = (f"{each.mean:.1%}", _band(each)) if each.decided else ("", "")
+        table.add_row(name, share, band, f"{each.decided}", f"{each.tied:.0%}", each.words)
+    CONSOLE.print(table, "")
 
 
-def show_planted(found: Mapping[str, Mapping[str, Ranked]]) -> None:
-    """A line for each scorer, a column for each defect; a star where the interval excludes chance."""
-    problems = next(iter(next(iter(found.values())).values())).problems
-    table = Table("scorer", title=f"Planted: {problems} problems", box=None, pad_edge=False, title_justify="left")
+def _band(each: Ranked) -> str:
+    return f"{100 * each.low:.0f} to {100 * each.high:.0f}"
+
+
+def show_planted(defects: Mapping[str, Sequence[Group]]) -> None:
+    """A line for each scorer, a column for each defect."""
+    problems = len(next(iter(defects.values())))
+    title = f"Planted: {problems} problems; how often the whole one is above the broken one"
+    table = Table("scorer", title=title, box=None, pad_edge=False, title_justify="left")
+    found = {defect: measured(groups) for defect, groups in defects.items()}
     for defect in found:
-        table.add_column(defect, justify="right")
+        table.add_column(defect, justify="right", min_width=11)
     for name in SCORERS:
-        cells = [found[defect][name] for defect in found]
-        table.add_row(
-            name, *(f"{each.mean:.0%}{'*' if each.low > 0.5 or each.high < 0.5 else ' '}" for each in cells)
-        )
-    Console(width=130).print(table, "* not by chance alone (95 %)")
+        table.add_row(name, *(_cell(found[defect][name]) for defect in found))
+    CONSOLE.print(table, "")
+
+
+def _cell(each: Ranked) -> str:
+    """The share and its interval, or in its place that it tells nothing."""
+    if not each.decided:
+        return "never\ndiffers"
+    share = "cannot tell" if each.words == "cannot tell" else f"{each.mean:.0%}"
+    return f"{share}\n{_band(each)}"
 
 
 def main() -> None:
-    if not DATA.is_dir():
-        raise SystemExit(f"benchmarks.scorers needs the public data in {DATA}")
-    show("GSM8K, two solutions each", measured(gsm8k()))
-    show("MATH, eight responses each", measured(mixed_math()))
-    show_planted({defect: measured(groups) for defect, groups in planted().items()})
+    parser = argparse.ArgumentParser("benchmarks.scorers", description="Which scorer ranks right above wrong?")
+    parser.add_argument("--data", type=Path, required=True)
+    data = parser.parse_args().data
+    samples = math_samples(data)
+    show("GSM8K, two solutions each", gsm8k(data))
+    show("MATH, eight responses each", mixed(samples))
+    show_planted(planted(samples))
 
 
 if __name__ == "__main__":

@@ -136,9 +136,7 @@ def bind_rules(rules: Sequence[str], against: str | None, index: Path | None) ->
         tables = _given_to("not_near_duplicate", tables, {"earlier": str(index)} if is_there else {})
     bound = [bind_rule(table, "--rule", Path()) for table in tables]
     if not bound:
-        raise BadRows(
-            "nothing to do: say --rule NAME, --against FOLDER or --index FOLDER; `thoughtmill rules` lists the rules"
-        )
+        raise BadRows("nothing to do: say --rule NAME (`thoughtmill rules` lists them), --against or --index FOLDER")
     one_by_one = [each for each in bound if each.rule.kind != "snapshot"]
     over_all = [each for each in bound if each.rule.kind == "snapshot"]
     ordered = [each for each in one_by_one if each.rule.kind == "ordered"]

@@ -194,14 +194,14 @@ def test_every_stage_can_be_given_what_it_takes(name: str):
     assert "prompt" not in hints or stage.tells
 
 
-@pytest.mark.parametrize("name", VIEWS)
-def test_every_view_gives_its_schema(name: str, site: Site):
-    made = site.embedded()
+def test_every_view_gives_its_schema(site: Site):
+    made = site.embedded(f"views={list(VIEWS)}")
     import pyarrow as pa
 
-    with pa.ipc.open_stream(made.folder / name / "data-00000.arrow") as reader:
-        assert reader.schema.equals(VIEWS[name].schema())
-        assert reader.read_all().num_rows > 0
+    for name in VIEWS:
+        with pa.ipc.open_stream(made.folder / name / "data-00000.arrow") as reader:
+            assert reader.schema.equals(VIEWS[name].schema()), name
+            assert reader.read_all().num_rows > 0, name
 
 
 # Recipes and prompts

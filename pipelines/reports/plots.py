@@ -41,7 +41,9 @@ def write_plots(told: Mapping[str, Any], folder: Path) -> list[Path]:
         for name, draw in PLOTS.items():
             if figure := draw(told):
                 paths.append(folder / f"{name}.svg")
-                figure.savefig(paths[-1], format="svg", metadata={"Date": None, "Creator": "Thoughtmill"})
+                figure.savefig(
+                    paths[-1], format="svg", bbox_inches="tight", metadata={"Date": None, "Creator": "Thoughtmill"}
+                )
     return paths
 
 
@@ -152,7 +154,7 @@ def _axes(*, width: float, height: float) -> tuple[Figure, Axes]:
     """Empty axes on white, in inches, without what needs no ink."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="white")
+    figure = Figure(figsize=(width, height), facecolor="white")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=INK, length=3)

@@ -18,6 +18,7 @@ import pytest
 from flows import make
 from pipelines import release
 from pipelines.records import schema
+from pipelines.reports.plots import write_plots
 from pipelines.store import KINDS, DiskFull, checksum, connect
 from tests.small import Site, attempts, loaded_bytes, problems, tree
 
@@ -33,12 +34,21 @@ def test_a_version_is_complete(site: Site):
     facts = {f"facts/{name}.parquet" for name in KINDS}
     prompts = {f"prompts/{name}.md" for name in ("pose/plan-solve", "solve/boxed")}
     told = {"README.md", "ledger.json", "recipe.toml", "version.json", "report/report.json", "report/report.md"}
-    assert {name for name in names if not name.endswith(".svg")} == facts | views | prompts | told
+    assert names == facts | views | prompts | told
+
     told = orjson.loads((made.folder / "version.json").read_bytes())
     assert told["version"] == made.folder.name == "v1"
     for name in KINDS:
         assert told["files"][f"{name}.parquet"] == checksum((made.folder / "facts" / f"{name}.parquet").read_bytes())
     assert orjson.loads((made.folder / "ledger.json").read_bytes()) == made.ledger
+
+
+def test_a_report_has_pictures(site: Site, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("pipelines.release.write_plots", write_plots)
+    folder = site.embedded().folder / "report"
+    assert {path.name for path in folder.glob("*.svg")} >= {"domains.svg", "lengths.svg"}
+    assert all(f"]({path.name})" in (folder / "report.md").read_text() for path in folder.glob("*.svg"))
 
 
 def test_facts_have_the_declared_schema_and_duckdb_reads_them(site: Site):
