@@ -61,7 +61,7 @@ RULES = {
     "fewer switches of thought": ("switches", -1),
     "more strategies": ("strategy_count", 1),
     "less review": ("review_ratio", -1),
-    "more coherence": ("coherent", 1),
+    "coherence": ("coherent", 1),
     "fewer failed steps": ("failed_steps", -1),
     "less repetition": ("not_repetitive", -1),
 }

@@ -22,11 +22,11 @@ from filters.rule import Case, Check
 from filters.trace import trace
 from filters.verifiers import VERIFIERS, pool, verifier
 from filters.verifiers.outcome import Outcome
-from filters.verifiers.reading import is_several, question_text, reference_text, response_text
+from filters.verifiers.reading import question_text, reference_text
 from filters.words import words
 from flows.columns import Finder
 from flows.files import Write, open_rows
-from pipelines.brought import Given, brought, listed
+from pipelines.brought import Given, brought, listed, responses_of
 from pipelines.records import Verdict, verdict
 from pipelines.reports.markdown import markdown
 from pipelines.reports.plots import write_plots
@@ -168,8 +168,6 @@ def _columns(finder: Finder, kind: str) -> Columns:
 def _given(path: Path, index: int, row: Row, columns: Columns, kind: str) -> Given:
     where = f"{path}, row {index + 1}"
     try:
-        response = inside(row, columns.response or "")
-        responses = [] if response is None else response if is_several(response) else [response]
         return Given(
             where=where,
             question=question_text(inside(row, columns.question)),
@@ -178,7 +176,7 @@ def _given(path: Path, index: int, row: Row, columns: Columns, kind: str) -> Giv
             domain=_name(inside(row, columns.domain or "")),
             source=_name(inside(row, columns.source or "")),
             id=inside(row, columns.id or ""),
-            responses=[response_text(each) or "" for each in responses],
+            responses=["" if each is None else each for each in responses_of(inside(row, columns.response or ""))],
             correct=listed(inside(row, columns.correct or "")),
             rewards=listed(inside(row, columns.reward or "")),
         )
@@ -218,10 +216,10 @@ class _Looked(NamedTuple):
         gone = {each.subjects[0] for each in self.verdicts if each.status != "pass" and len(each.subjects) == 1}
         return [id not in gone for id in self.attempts]
 
-    def by_chance(self) -> bool:
-        """Whether the last choice over all rows would have taken it by chance."""
-        of_row = (orjson.loads(each.evidence) for each in self.verdicts if tuple(each.subjects) == (self.about,))
-        return next((told["random"] for told in reversed(list(of_row)) if "random" in told), False)
+    def by_chance(self, selector: str | None) -> bool:
+        """Whether this selector would have taken it by chance."""
+        told = (orjson.loads(each.evidence) for each in self.verdicts if each.rule == selector)
+        return any(evidence.get("random") for evidence in told)
 
 
 class _Job:
@@ -239,6 +237,7 @@ class _Job:
     ) -> None:
         self._path, self._table, self._columns, self._kind = path, table, columns, kind
         self._rules, self._report, self._watch = rules, report, watch
+        self._selector: str | None = None  # the last rule that chose: its random arm is written
 
     def look(self, spool: IO[bytes]) -> dict[int, Sequence[Verdict]]:
         """Judge the rows one after another, then choose among those that stayed: the verdicts of that, by row."""
@@ -256,7 +255,11 @@ class _Job:
             self._watch(f"{self._report.rows:,} rows")
         if not self._rules.selecting:
             return {}
-        return dict(zip(stayed, select(list(stayed.values()), self._rules.selecting), strict=True))
+        chosen: dict[int, Sequence[Verdict]] = dict(
+            zip(stayed, select(list(stayed.values()), self._rules.selecting), strict=True)
+        )
+        self._selector = _last_selector(self._rules.selecting, chosen)
+        return chosen
 
     def _case(self, index: int, row: Row) -> Case:
         given = _given(self._path, index, row, self._columns, self._kind)
@@ -302,9 +305,7 @@ class _Job:
         if not stays or not all(staying):
             gone = row if not stays else self._some(row, [not each for each in staying])
             files.drop({**gone, COLUMN: orjson.dumps(_told(looked)).decode()})
-        if any(
-            orjson.loads(each.evidence).get("random") for each in looked.verdicts if each.subjects[0] == looked.about
-        ):
+        if looked.by_chance(self._selector):
             files.draw(row)
 
     def _some(self, row: Row, staying: Sequence[bool]) -> Row:
@@ -327,6 +328,11 @@ def _checked(cases: Sequence[Case], step: Step) -> Check:
             asked.setdefault(name, {})[reference, answer] = None
     told: dict[str, dict[tuple[str, str], Outcome]] = {n: pool.check(n, list(pairs)) for n, pairs in asked.items()}
     return lambda name, reference, answer: told[name][reference, answer]
+
+
+def _last_selector(step: Step, chosen: Mapping[int, Sequence[Verdict]]) -> str | None:
+    marked = {each.rule for told in chosen.values() for each in told if "random" in orjson.loads(each.evidence)}
+    return next((each.label for each in reversed(step.parameters["rules"]) if each.label in marked), None)
 
 
 def _nothing(case: Case) -> Verdict:

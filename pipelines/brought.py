@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from pipelines.records import Attempt, Facts, Problem, Status, Turn, Verdict, attempt, digest, problem, verdict
+from filters.verifiers.reading import is_several, kind_of
+from pipelines.records import (
+    Attempt,
+    Facts,
+    Problem,
+    Status,
+    Turn,
+    Verdict,
+    attempt,
+    digest,
+    problem,
+    to_json,
+    verdict,
+)
 from pipelines.rows import BadRows
 
 
@@ -32,6 +45,13 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
+def responses_of(value: Any) -> list[Any]:
+    """One response, which may be a conversation, or several, as a list."""
+    if value is None:
+        return []
+    return value if is_several(value) else [value]
+
+
 def brought(row: Given, *, draw: int, stage: str, model: str = "") -> Facts:
     """The facts of a row. Raises BadRows for what is no response, no truth or no number."""
     task = problem(
@@ -51,9 +71,13 @@ def brought(row: Given, *, draw: int, stage: str, model: str = "") -> Facts:
     return Facts([task], attempts, [*_told(row, "correct", attempts, stage), *_told(row, "rewards", attempts, stage)])
 
 
-def _response(task: Problem, stage: str, sample: int, text: Any, model: str, where: str) -> Attempt:
-    if not isinstance(text, str):
-        raise BadRows(f"{where}: response {sample} is not text but {type(text).__name__}")
+def _response(task: Problem, stage: str, sample: int, said: Any, model: str, where: str) -> Attempt:
+    turns = _turns(task, said)
+    if turns is None:
+        kind = kind_of(said)
+        raise BadRows(
+            f"{where}: response {sample} should be text, or messages that end with the assistant's, not {kind}"
+        )
     return attempt(
         of=task,
         stage=stage,
@@ -65,9 +89,34 @@ def _response(task: Problem, stage: str, sample: int, text: Any, model: str, whe
         sampling="{}",
         seed=0,
         request=digest("given", task.id, sample),
-        turns=[Turn("user", task.question), Turn("assistant", text)],
+        turns=turns,
         finish="stop",
     )
+
+
+def _turns(task: Problem, said: Any) -> list[Turn] | None:
+    """A response as a conversation, which begins with the question where it does not begin with somebody's own."""
+    if isinstance(said, str):
+        return [Turn("user", task.question), Turn("assistant", said)]
+    if not isinstance(said, list) or not said or not all(_is_message(each) for each in said):
+        return None
+    turns = [_turn(each) for each in said]
+    if turns[-1].role != "assistant":
+        return None
+    return turns if turns[0].role in ("system", "user") else [Turn("user", task.question), *turns]
+
+
+def _is_message(each: Any) -> bool:
+    if not isinstance(each, Mapping) or not isinstance(each.get("role"), str):
+        return False
+    texts = (each.get("content"), each.get("reasoning_content"), each.get("reasoning"))
+    return all(text is None or isinstance(text, str) for text in texts)
+
+
+def _turn(message: Mapping[str, Any]) -> Turn:
+    calls = message.get("tool_calls")
+    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    return Turn(message["role"], message.get("content"), reasoning, to_json(calls) if calls else None)
 
 
 def _told(row: Given, column: str, attempts: list[Attempt], stage: str) -> list[Verdict]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from filters.verifiers import VERIFIERS
-from pipelines.brought import Given, brought, listed
+from pipelines.brought import Given, brought, listed, responses_of
 from pipelines.inference.model import seed_of
 from pipelines.records import Facts, Problem, problem
 from pipelines.rows import BadRows, Rows, Seeds
@@ -76,9 +76,9 @@ def _pose(drawn: list[Problem], stage: str, index: int, *, domain: str | None) -
 async def bring(shard: Shard, run: Run, step: Step, *, rows: Rows, model: str = "", verifier: str = "math") -> Output:
     """Import existing problems, and with them responses, correctness and rewards, as facts; one row is one draw.
 
-    Columns, by the names that `columns` gives them: question; answer; responses (a text or a list of texts); correct
-    (a boolean or a list) and rewards (a number or a list; lists of one number are read as that number), one for each
-    response; domain, source, license, verifier, id.
+    Columns, by the names that `columns` gives them: question; answer; responses (a text, a conversation that ends
+    with the assistant's turn, or a list of these); correct (a boolean or a list) and rewards (a number or a list;
+    lists of one number are read as that number), one for each response; domain, source, license, verifier, id.
     """
     facts = Facts.none()
     for index in range(shard.start, shard.stop):
@@ -101,7 +101,7 @@ def _given(rows: Rows, index: int, verifier: str) -> Given:
         source=seed.source,
         license=seed.license,
         id=rows.field(index, "id"),
-        responses=listed(rows.field(index, "responses")),
+        responses=responses_of(rows.field(index, "responses")),
         correct=listed(rows.field(index, "correct")),
         rewards=listed(rows.field(index, "rewards")),
     )

@@ -12,18 +12,26 @@ from pipelines.stages.sift import to_verdict
 
 
 def select(cases: Sequence[Case], step: Step) -> list[list[Verdict]]:
-    """For each case the verdicts of the step's snapshot rules over all of them. What they fail is not accepted.
+    """For each case the verdicts of the step's snapshot rules. What they fail is not accepted.
 
-    Each rule sees all cases, and what the rules before it said of them: one may cluster what the next one balances.
+    Each rule looks at what the rules before it passed, and at what they said: one may cluster what the next balances,
+    and of two that choose, the second chooses among what the first chose.
     """
     told: list[list[Verdict]] = [[] for _ in cases]
+    left = dict(enumerate(cases))
     for each in step.parameters["rules"]:
-        rulings = each.rule.run(cases, **each.parameters)
-        said = [to_verdict(ruling, case, each, step.label) for case, ruling in zip(cases, rulings, strict=True)]
-        for verdicts, verdict in zip(told, said, strict=True):
-            verdicts.append(verdict)
-        known = zip(cases, said, strict=True)
-        cases = [case._replace(verdicts=[*case.verdicts, verdict]) for case, verdict in known]
+        rulings = each.rule.run(list(left.values()), **each.parameters)
+        said = [
+            to_verdict(ruling, case, each, step.label) for case, ruling in zip(left.values(), rulings, strict=True)
+        ]
+        for place, verdict in zip(left, said, strict=True):
+            told[place].append(verdict)
+        kept = zip(left.items(), said, strict=True)
+        left = {
+            place: case._replace(verdicts=[*case.verdicts, verdict])
+            for (place, case), verdict in kept
+            if verdict.status == "pass"
+        }
     return told
 
 

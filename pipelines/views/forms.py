@@ -12,12 +12,10 @@ if TYPE_CHECKING:
 
 # The other form is asked for as the solvers were asked for the one they saw.
 QUERY = """
-with prompts as (
-    select problem, arg_min(asked, (sample, id)) as prompt from answered group by problem
-), items as (
-    select p.*, coalesce(q.prompt, [{'role': 'user', 'content': p.question}]) as prompt, p.id as item,
+with items as (
+    select p.*, coalesce(q.opening, [{'role': 'user', 'content': p.question}]) as prompt, p.id as item,
         case when p.verifier = 'choice' then 'choice' else 'open' end as format
-    from accepted p left join prompts q on q.problem = p.id where p.answer is not null and p.verifier is not null
+    from accepted p left join openings q on q.problem = p.id where p.answer is not null and p.verifier is not null
 ), twins as (
     select t.*, i.prompt as asked, i.question as said, i.item,
         json_extract_string(t.details, '$.format') as format

@@ -13,13 +13,13 @@ QUERY = """
 with checked as (
     select a.*, case when o.status <> 'pass' then o.status else coalesce(l.status, r.status) end as matches
     from answered a
-    left join rulings r on r.subject = a.id and r.rule = 'answer_matches'
-    left join rulings l on l.subject = a.id and l.rule = 'label'
-    left join rulings o on o.subject = a.id and o.rule = 'option_consistency'
+    left join told r on r.subject = a.id and r.rule = 'answer_matches'
+    left join told l on l.subject = a.id and l.rule = 'label'
+    left join told o on o.subject = a.id and o.rule = 'option_consistency'
 ), rewarded as (
     select c.*, w.score as reward,
         row_number() over (partition by c.problem order by w.score desc nulls last, c.sample) as place
-    from checked c left join rulings w on w.subject = c.id and w.rule = 'reward'
+    from checked c left join told w on w.subject = c.id and w.rule = 'reward'
 )
 select
     list_append(r.asked, {'role': 'assistant', 'content': r.answer_text}) as messages,

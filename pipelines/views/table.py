@@ -19,7 +19,14 @@ from pipelines.views import forms, rl, sft
 BATCH_BYTES = 32 << 20
 """Of attempts that a query looks at: memory stays the same however large a version is."""
 
-BASE = """
+# Rules that choose among attempts: what they fail is in no view, whether it is right or not.
+UNFIT = (
+    *("switches", "strategy_count", "review_ratio", "boundary", "no_void_turns", "coherent", "failed_steps"),
+    *("not_repetitive", "one_language", "no_prompt_words", "trace_length", "verbosity"),
+    *("process_consistent", "shortest_right", "length_weighted"),
+)
+
+BASE = f"""
 set variable first = 0; set variable stop = 0; set variable arm = null;
 create temp view here_problems as
     select * from problems where draw >= getvariable('first') and draw < getvariable('stop');
@@ -32,15 +39,26 @@ create temp view accepted as
     select p.* from rulings v join here_problems p on p.id = v.subject
     where case when getvariable('arm') is null then v.rule = 'accepted' and v.status = 'pass'
                else v.rule = getvariable('arm') and json_extract_string(v.evidence, '$.random') = 'true' end;
+create temp view unfit as
+    select distinct subject from rulings where status = 'fail' and rule in {UNFIT};
+create temp view openings as
+    select problem, arg_min(
+        [{{'role': t.role, 'content': t.content}}
+         for t in turns[:list_position([t.role for t in turns], 'assistant') - 1]], (sample, id)) as opening
+    from here_attempts group by problem;
 create temp view answered as
-    select a.*, [{'role': t.role, 'content': t.content} for t in a.turns[:-2]] as asked,
+    select a.*, [{{'role': t.role, 'content': t.content}} for t in a.turns[:-2]] as asked,
         case when a.turns[-1].reasoning is null then coalesce(a.turns[-1].content, '')
              else '<think>\n' || a.turns[-1].reasoning || '\n</think>\n\n' || coalesce(a.turns[-1].content, '') end
         as answer_text
-    from here_attempts a join accepted p on p.id = a.problem where a.finish = 'stop';
+    from here_attempts a join accepted p on p.id = a.problem
+    where a.finish = 'stop' and a.id not in (select subject from unfit);
+create temp view told as
+    select subject, rule, max(status) as status, avg(score) as score from rulings group by subject, rule;
 create temp view rates as
-    select subject, score as pass_rate, cast(json_extract(context, '$.n') as bigint) as pass_rate_n
-    from rulings where rule = 'pass_rate';
+    select subject, arg_max(score, n) as pass_rate, max(n) as pass_rate_n from (
+        select subject, score, cast(json_extract(context, '$.n') as bigint) as n from rulings where rule = 'pass_rate'
+    ) group by subject;
 """
 
 
@@ -53,8 +71,8 @@ class View(NamedTuple):
 
 
 VIEWS: dict[str, View] = {
-    "sft": View(sft.QUERY, sft.schema, version=2),
-    "rl": View(rl.QUERY, rl.schema, version=1),
+    "sft": View(sft.QUERY, sft.schema, version=3),
+    "rl": View(rl.QUERY, rl.schema, version=2),
     "forms": View(forms.QUERY, forms.schema, version=1),
 }
 

@@ -96,6 +96,15 @@ def test_a_selector_has_a_random_arm_of_the_same_size_beside_it(tmp_path: Path):
     assert len(read(tmp_path / "kept.dropped.jsonl")) == 30
 
 
+def test_of_two_selectors_the_second_chooses_among_what_the_first_chose(tmp_path: Path):
+    rows = [{"question": f"What is {i} times {i + 1}?", "domain": "ab"[i % 2]} for i in range(40)]
+    path = write(tmp_path / "rows.jsonl", rows)
+    curate(path, "--rule", "random_k:k=20", "--rule", "cluster_balanced:k=8")
+    kept, random = read(tmp_path / "kept.jsonl"), read(tmp_path / "kept.random.jsonl")
+    assert len(kept) == len(random) == 8
+    assert [row["domain"] for row in kept].count("a") == 4
+
+
 RESPONSES = {
     "question": "What is 2 + 2?",
     "answer": "4",

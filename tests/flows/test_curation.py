@@ -18,6 +18,7 @@ from flows import make
 from flows.make import Made
 from pipelines.curriculum import read_curriculum
 from pipelines.recipe import BadRecipe
+from pipelines.rows import BadRows
 
 pytest.importorskip("numpy")
 
@@ -118,6 +119,34 @@ def test_a_curriculum_that_cannot_be_is_refused(data: Path, tmp_path: Path, curr
     with pytest.raises(BadRecipe) as refused:
         made(tmp_path, rows(2), curriculum=curriculum)
     assert complaint in str(refused.value)
+
+
+CODE, VOID = "```python\nprint(6 * 7)\n```", "Let me think."
+
+
+def trajectory(*said: str) -> list[dict[str, str]]:
+    """Turns of the model, with what the tool showed after each but the last."""
+    shown = {"role": "tool", "content": "42"}
+    return [turn for each in said for turn in ({"role": "assistant", "content": each}, shown)][:-1]
+
+
+def test_a_trajectory_with_a_void_turn_is_kept_and_not_imitated(data: Path, tmp_path: Path):
+    end = r"So it is \boxed{42}."
+    responses = [trajectory(CODE, VOID, end), trajectory(CODE, end)]
+    given = [{"question": "6 times 7?", "answer": "42", "responses": responses}]
+    chosen = made(tmp_path, given, {"use": "sift", "name": "judge", "rules": ["answer_matches", "no_void_turns"]})
+    [row] = load(chosen.folder / "sft")
+    assert [turn["content"] for turn in row["messages"]] == ["6 times 7?", CODE, "42", end]
+    assert load(chosen.folder / "rl")[0]["prompt"] == [{"role": "user", "content": "6 times 7?"}]
+
+
+@pytest.mark.parametrize(
+    "response",
+    [7, [{"role": "assistant"}, {"role": "user", "content": "?"}], [[1]], [{"role": "assistant", "content": 7}]],
+)
+def test_what_is_no_response_is_told(data: Path, tmp_path: Path, response: Any):
+    with pytest.raises(BadRows, match="should be text, or messages"):
+        made(tmp_path, [{"question": "6 times 7?", "responses": response}])
 
 
 @pytest.fixture

@@ -105,7 +105,6 @@ def test_it_is_counted_in_the_report(folder: Path) -> None:
     assert len(told["examples"]["fail"]) == 1
 
 
-@pytest.mark.xfail(reason="the view reads no verdict of no_void_turns", strict=True)
 def test_it_is_not_among_what_is_imitated(folder: Path) -> None:
     """Though its answer is right; the other trajectory leaves whole."""
     [row] = exported(folder, "sft")
@@ -113,7 +112,6 @@ def test_it_is_not_among_what_is_imitated(folder: Path) -> None:
     assert [said["content"] for said in row["messages"]] == [turn.content for turn in WHOLE.turns]
 
 
-@pytest.mark.xfail(reason="the view takes all turns but the last for the prompt", strict=True)
 def test_it_is_in_no_prompt_for_reinforcement_learning(folder: Path) -> None:
     """The problem is exported, with what its solvers were asked and nothing of what they did."""
     [row] = exported(folder, "rl")
