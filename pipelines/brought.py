@@ -74,10 +74,8 @@ def brought(row: Given, *, draw: int, stage: str, model: str = "") -> Facts:
 def _response(task: Problem, stage: str, sample: int, said: Any, model: str, where: str) -> Attempt:
     turns = _turns(task, said)
     if turns is None:
-        kind = kind_of(said)
-        raise BadRows(
-            f"{where}: response {sample} should be text, or messages that end with the assistant's, not {kind}"
-        )
+        wanted = "text, or messages of which the last is the assistant's"
+        raise BadRows(f"{where}: response {sample} should be {wanted}, not {kind_of(said)}")
     return attempt(
         of=task,
         stage=stage,

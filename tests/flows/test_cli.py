@@ -309,6 +309,7 @@ def nobody() -> Iterator[str]:
         yield f"http://127.0.0.1:{held.getsockname()[1]}/v1"
 
 
+@pytest.mark.slow  # it waits as long as a person would
 def test_an_endpoint_that_is_down(site: Site, data: Path, nobody: str):
     site.embedded("target.candidates=8")
     before = kept(data)

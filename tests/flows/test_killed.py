@@ -31,7 +31,7 @@ RECIPE = "cot-self-instruct"
 SAMPLES = 8  # that its stage `expand` asks for
 IN_FLIGHT = 24
 
-FEW = pytest.param(3, 8, id="3 kills")
+FEW = pytest.param(2, 6, id="2 kills")
 MANY = pytest.param(20, 60, id="20 kills", marks=[pytest.mark.slow, pytest.mark.timeout(600)])
 
 

@@ -18,7 +18,7 @@ import orjson
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, rule
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from pipelines import journal, segment
 from pipelines.journal import Journal
@@ -179,7 +179,12 @@ class AnyUse(RuleBasedStateMachine):
 
 
 TestAnyUse = AnyUse.TestCase
-TestAnyUse.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestAnyUse.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
+
+
+@pytest.mark.slow
+def test_any_use_at_length():
+    run_state_machine_as_test(AnyUse, settings=settings(max_examples=200, stateful_step_count=40, deadline=None))
 
 
 def test_segments_rotate_and_everything_is_found(tmp_path, monkeypatch):

@@ -91,6 +91,7 @@ def test_a_child_that_is_killed_is_a_crash_and_is_replaced():
     assert sorted(outcome.status for outcome in others) == ["error", "pass"]
 
 
+@pytest.mark.slow
 def test_running_out_of_memory_is_a_crash_of_that_pair():
     grows = ("1", "2^{2^{33}}+x")
     crashed, fine = compare(grows, ALGEBRA, name="math", count=1, deadline=60, memory=400 * 2**20)

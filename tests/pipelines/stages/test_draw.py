@@ -156,8 +156,14 @@ def test_columns_are_found_under_other_names(tmp_path: Path):
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"responses": ["a", 5]}, "response 1 is not text but int"),
-        ({"responses": [None]}, "response 0 is not text but NoneType"),
+        (
+            {"responses": ["a", 5]},
+            "response 1 should be text, or messages of which the last is the assistant's, not int",
+        ),
+        (
+            {"responses": [None]},
+            "response 0 should be text, or messages of which the last is the assistant's, not NoneType",
+        ),
         ({"responses": ["a"], "correct": [True, False]}, "2 correct for 1 responses"),
         ({"responses": ["a", "b"], "rewards": [0.5]}, "1 rewards for 2 responses"),
         ({"responses": ["a"], "correct": ["maybe"]}, "correct"),
