@@ -29,7 +29,7 @@ from pipelines.inference.engines import ENGINES, parse_model
 from pipelines.inference.model import BadModel
 from pipelines.recipe import BadRecipe
 from pipelines.stages.table import STAGES
-from pipelines.views.table import VIEWS
+from pipelines.views.table import UNFIT, VIEWS
 from prompts.template import Template, TemplateError, load, names
 from tests.each import each_of
 from tests.small import Site
@@ -202,6 +202,10 @@ def test_every_view_gives_its_schema(site: Site):
         with pa.ipc.open_stream(made.folder / name / "data-00000.arrow") as reader:
             assert reader.schema.equals(VIEWS[name].schema()), name
             assert reader.read_all().num_rows > 0, name
+
+
+def test_rules_that_views_name_exist():
+    assert set(UNFIT) <= set(RULES)
 
 
 # Recipes and prompts
