@@ -15,6 +15,7 @@ from filters.verifiers.reading import question_text
 # That hold the question: the first that is there.
 COLUMNS = ("question", "problem", "prompt", "instruction", "Question", "Problem", "query", "input", "text")
 ENDINGS = (".jsonl", ".jsonl.gz", ".parquet")
+OTHERS = (".csv", ".tsv", ".arrow", ".xlsx")  # that hold rows, and would be passed over in silence
 
 
 class Item(NamedTuple):
@@ -28,7 +29,10 @@ class Item(NamedTuple):
 
 def files_of(folder: Path | str) -> list[Path]:
     """The benchmark files of a folder and of those in it, by name. Raises ValueError when there are none."""
-    here = [path for path in files_in(Path(folder)) if path.name.endswith(ENDINGS)]
+    files = list(files_in(Path(folder)))
+    if other := next((path for path in files if path.suffix in OTHERS), None):
+        raise ValueError(f"{other}: benchmarks are read from JSON lines and Parquet; convert it, or lay it elsewhere")
+    here = [path for path in files if path.name.endswith(ENDINGS)]
     if not here:
         raise ValueError(f"no *.jsonl or *.parquet in {folder}: there is nothing to compare with")
     return here
@@ -36,7 +40,8 @@ def files_of(folder: Path | str) -> list[Path]:
 
 def read(folder: Path | str) -> list[Item]:
     """All items of all files. Raises ValueError for a file without questions."""
-    return [item for file in files_of(folder) for item in _items(file, file.relative_to(folder).as_posix())]
+    home = Path(folder).parent if Path(folder).is_file() else Path(folder)
+    return [item for file in files_of(folder) for item in _items(file, file.relative_to(home).as_posix())]
 
 
 def _items(path: Path, name: str) -> Iterator[Item]:

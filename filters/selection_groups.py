@@ -110,14 +110,17 @@ def shortest_right(case: Case, check: Check, *, keep: int = 1) -> Iterator[Rulin
 
 
 def length_weighted(case: Case, check: Check, *, keep: int = 1, seed: int = 0) -> Iterator[Ruling]:
-    """Draw so many of the finished attempts, each with weight 0.5^rank, where the longest has rank 0.
+    """Draw so many of the finished attempts that nothing before failed; the longest has rank 0, and weight 0.5^rank.
 
     Of equal lengths the one with the lower id has the lower rank. The score is the length in words. As s1 draws
     traces within a domain (arXiv 2501.19393).
     """
-    finished = [each for each in case.attempts if each.finish == "stop" and trace(each).strip()]
+    gone = {subject for each in case.verdicts if each.status == "fail" for subject in each.subjects}
+    finished = [
+        each for each in case.attempts if each.finish == "stop" and each.id not in gone and trace(each).strip()
+    ]
     if not finished:
-        yield from _not_chosen(case, unsure("no finished attempts"))
+        yield from _not_chosen(case, unsure("no finished attempts that passed what was before"))
         return
     among = _lengths(finished)
     ranked = sorted(among, key=lambda id: (-among[id], id))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
+from filters.answers import final_answer
 from filters.rule import Case, Check, Ruling, failed, passed, unsure
 from pipelines.records import Attempt, Turn
 
@@ -311,10 +312,18 @@ def no_void_turns(case: Case, check: Check) -> Iterator[Ruling]:
     for attempt in case.attempts:
         said = [turn for turn in attempt.turns if turn.role == "assistant"]
         void = void_turns(attempt.turns)
+        if void and void[-1] == len(said) - 1 and _answers(case, attempt):
+            void.pop()
         ruling = failed("a turn neither acts nor answers") if void else passed()
         score = len(void) / max(1, len(said))
         evidence = {"void_turns": void[:100], "turns": len(said)}
         yield ruling._replace(score=score, evidence=evidence, about=(attempt.id,))
+
+
+def _answers(case: Case, attempt: Attempt) -> bool:
+    """Whether the problem's verifier reads an answer in the last turn."""
+    name = case.problem.verifier
+    return name is not None and final_answer(attempt, name) is not None
 
 
 def void_turns(turns: Sequence[Turn]) -> list[int]:

@@ -179,6 +179,8 @@ def verify(
 @click.option("--domain", help="The column with the domain.")
 @click.option("--source", help="The column with the source.")
 @click.option("--kind", default="math", show_default=True, help="The verifier of the answers.")
+@click.option("--verdicts", is_flag=True, help="Add what was said of it to what stays, too: the column `curation`.")
+@click.option("--force", is_flag=True, help="Replace what an earlier time wrote.")
 @click.option("--quiet", is_flag=True, help="No progress line.")
 def curate(
     file: str,
@@ -187,6 +189,8 @@ def curate(
     index: Path | None,
     out: Path,
     kind: str,
+    verdicts: bool,
+    force: bool,
     quiet: bool,
     **given: Any,
 ) -> None:
@@ -204,7 +208,16 @@ def curate(
     def job() -> Any:
         with show.counting("curating", quiet=quiet) as watch:
             return curate_file(
-                local(file), rules=rules, against=against, index=index, given=given, kind=kind, out=out, watch=watch
+                local(file),
+                rules=rules,
+                against=against,
+                index=index,
+                given=given,
+                kind=kind,
+                out=out,
+                force=force,
+                verdicts=verdicts,
+                watch=watch,
             )
 
     report = or_one_line(job)

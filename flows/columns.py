@@ -10,7 +10,17 @@ from pipelines.rows import BadRows, inside
 
 # The likeliest first.
 USUAL = {
-    "question": ("question", "problem", "prompt", "instruction", "messages", "query", "input"),
+    "question": (
+        "question",
+        "problem",
+        "prompt",
+        "instruction",
+        "messages",
+        "conversations",
+        "conversation",
+        "query",
+        "input",
+    ),
     "answer": ("answer", "reference", "ground_truth", "gold", "solution", "target", "expected"),
     "response": (
         "response",
@@ -23,7 +33,7 @@ USUAL = {
         "outputs",
     ),
     "reward": ("reward", "rewards"),
-    "correct": ("correct", "is_correct"),
+    "correct": ("correct", "is_correct", "correctness_math_verify"),
     "domain": ("domain", "category", "subject"),
     "source": ("source", "data_source", "dataset"),
     "id": ("id", "uid", "problem_id"),

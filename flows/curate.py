@@ -7,7 +7,6 @@ what does not stay is written beside it, with all that was said.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,7 +21,7 @@ from filters.rule import Case, Check
 from filters.trace import trace
 from filters.verifiers import VERIFIERS, pool, verifier
 from filters.verifiers.outcome import Outcome
-from filters.verifiers.reading import question_text, reference_text
+from filters.verifiers.reading import is_several, messages, question_text, reference_text
 from filters.words import words
 from flows.columns import Finder
 from flows.files import Write, open_rows
@@ -32,17 +31,18 @@ from pipelines.reports.markdown import markdown
 from pipelines.reports.plots import write_plots
 from pipelines.reports.tally import Tally
 from pipelines.rows import BadRows, inside
-from pipelines.rules import bind_rule, parse_rule
+from pipelines.rules import bind_rule, check_said, parse_rule
 from pipelines.sources import benchmarks_of, sizes
-from pipelines.stage import Order, Step
+from pipelines.stage import BoundRule, Order, Step
 from pipelines.stages.select import light, select
-from pipelines.stages.sift import compared, verdicts_of
+from pipelines.stages.sift import compared, judged
 from pipelines.stages.table import STAGES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 COLUMN = "curation"  # what is added to what goes
+OF_QUESTIONS = {"form", "answer_form", "no_leak", "gold", "sound", "contamination"}  # row rules that need no response
 
 Row = Mapping[str, Any]
 
@@ -52,6 +52,11 @@ class Rules(NamedTuple):
 
     sifting: Step
     selecting: Step | None
+
+    @property
+    def all(self) -> list[BoundRule]:
+        """In the order in which they are applied."""
+        return [*self.sifting.parameters["rules"], *(self.selecting.parameters["rules"] if self.selecting else ())]
 
 
 class Columns(NamedTuple):
@@ -79,6 +84,9 @@ class Curated:
     columns: Columns
     rows: int = 0
     kept: int = 0
+    responses: int = 0
+    taken_out: int = 0  # responses of rows that stay
+    beside: set[str] = field(default_factory=set)  # the columns from which something was taken out with them
     told: Mapping[str, Any] = field(default_factory=dict)
     written: list[Path] = field(default_factory=list)
 
@@ -92,21 +100,26 @@ def curate_file(
     given: Mapping[str, str | None],
     kind: str,
     out: Path,
+    force: bool,
+    verdicts: bool,
     watch: Callable[[str], None],
 ) -> Curated:
     """Apply rules (`NAME:key=value,...`) to a JSONL or Parquet file, and write what stays to `out`.
 
     Beside it, for `kept.jsonl`: `kept.dropped.jsonl`, `kept.random.jsonl` (where a selector chose: as many by
-    chance), and a folder `kept.report`. Raises BadRecipe and BadRows; nothing is written then.
+    chance), and a folder `kept.report`. With `verdicts` what stays has the column `curation` too. What is there is
+    replaced only by `force`. Raises BadRecipe and BadRows; nothing is written then.
     """
     bound = bind_rules(rules, against, index)
     table = open_rows(path)
     _, first_rows = next(table.chunks(), (0, []))
     if not first_rows:
         raise BadRows(f"{path} has no rows")
-    columns = _columns(Finder(path, table.names(first_rows), first_rows, given), kind)
-    report = Curated(_checked_place(path, out), columns)
-    job = _Job(path, table, columns, kind, bound, report, watch)
+    finder = Finder(path, table.names(first_rows), first_rows, given)
+    columns = _columns(finder, kind)
+    _check_columns(finder, columns, bound)
+    report = Curated(_checked_place(path, out, force=force), columns)
+    job = _Job(path, table, columns, kind, bound, report, watch, verdicts=verdicts)
     with tempfile.TemporaryFile() as spool:
         chosen = job.look(spool)
         spool.seek(0)
@@ -134,7 +147,9 @@ def bind_rules(rules: Sequence[str], against: str | None, index: Path | None) ->
     if index is not None:
         is_there = index.is_dir() and any(index.glob("*.arrow"))
         tables = _given_to("not_near_duplicate", tables, {"earlier": str(index)} if is_there else {})
-    bound = [bind_rule(table, "--rule", Path()) for table in tables]
+    bound = [bind_rule(table, "curate", Path()) for table in tables]
+    if doubled := next((each.name for each in bound if [one.name for one in bound].count(each.name) > 1), None):
+        raise BadRows(f"the rule {doubled!r} is there twice: curate twice, the second time what stayed")
     if not bound:
         raise BadRows("nothing to do: say --rule NAME (`thoughtmill rules` lists them), --against or --index FOLDER")
     one_by_one = [each for each in bound if each.rule.kind != "snapshot"]
@@ -157,12 +172,37 @@ def _given_to(rule: str, tables: Sequence[dict[str, Any]], what: Mapping[str, st
 def _columns(finder: Finder, kind: str) -> Columns:
     if kind not in VERIFIERS:
         raise BadRows(f"--kind {kind}: no such verifier; there are: {', '.join(VERIFIERS)}")
-    response = finder.column("response")
+    question = str(finder.column("question", needed=True))
+    response = finder.column("response") or (question if _are_answered(finder, question) else None)
     told_of_responses = ("reward", "correct") if response else ()
     found = {name: finder.column(name) for name in ("answer", "domain", "source", "id", *told_of_responses)}
-    columns = dict.fromkeys(Columns._fields) | found
-    columns |= {"question": finder.column("question", needed=True), "response": response}
-    return Columns(**columns)  # pyright: ignore[reportArgumentType]  # a question is needed
+    columns = dict.fromkeys(Columns._fields) | found | {"question": question, "response": response}
+    return Columns(**columns)  # pyright: ignore[reportArgumentType]  # a question is there
+
+
+def _are_answered(finder: Finder, column: str) -> bool:
+    """Whether the column has conversations that end with the assistant."""
+    ends = [turns[-1]["role"] for row in finder.rows if (turns := messages(inside(row, column)))]
+    return bool(ends) and all(role == "assistant" for role in ends)
+
+
+def _check_columns(finder: Finder, columns: Columns, rules: Rules) -> None:
+    """Raises BadRows where rules look at responses and there are none, or read what nothing says."""
+    if COLUMN in finder.names:
+        raise BadRows(f"{finder.path} has a column {COLUMN!r} already, which is ours; rename it")
+    looks = next((each.name for each in rules.sifting.parameters["rules"] if looks_at_responses(each)), None)
+    if looks and columns.response is None:
+        there = ", ".join(finder.names)
+        raise BadRows(f"{looks} looks at responses: say --response COLUMN; {finder.path} has: {there}")
+    said = {rule for rule, column in (("reward", columns.reward), ("given", columns.correct)) if column}
+    for each in rules.all:
+        check_said(each, said, "curate")
+        said.add(each.name)
+
+
+def looks_at_responses(rule: BoundRule) -> bool:
+    """Whether a rule says anything only of what has responses."""
+    return rule.rule.kind == "row" and rule.name not in OF_QUESTIONS
 
 
 def _given(path: Path, index: int, row: Row, columns: Columns, kind: str) -> Given:
@@ -234,7 +274,10 @@ class _Job:
         rules: Rules,
         report: Curated,
         watch: Callable[[str], None],
+        *,
+        verdicts: bool,
     ) -> None:
+        self._verdicts = verdicts
         self._path, self._table, self._columns, self._kind = path, table, columns, kind
         self._rules, self._report, self._watch = rules, report, watch
         self._selector: str | None = None  # the last rule that chose: its random arm is written
@@ -268,9 +311,11 @@ class _Job:
 
     def _looked(self, case: Case, check: Check) -> _Looked:
         step, about = self._rules.sifting, case.problem.id
-        verdicts = [told for each in step.parameters["rules"] for told in verdicts_of(each, case, check, step)]
+        verdicts = judged(case, step.parameters["rules"], check, step)
         if not case.problem.question.strip():
-            verdicts.append(_nothing(case))
+            verdicts.append(_nothing(case, "question", "no text in the question's column"))
+        if not case.attempts and any(map(looks_at_responses, step.parameters["rules"])):
+            verdicts.append(_nothing(case, "response", "no response"))
         attempts = [each.id for each in case.attempts]
         looked = _Looked(about, attempts, [len(words(trace(each))) for each in case.attempts], verdicts)
         if step.order and looked.stays():
@@ -280,7 +325,9 @@ class _Job:
     def write(self, spool: IO[bytes], chosen: Mapping[int, Sequence[Verdict]]) -> None:
         """Write what stays, what goes, a random arm where there was a choice, and the report."""
         tally = Tally(benchmarks=sizes(benchmarks_of([self._rules.sifting])))
-        with _Files(self._report.out, self._table, arms=bool(self._rules.selecting)) as files:
+        with _Files(
+            self._report.out, self._table, arms=bool(self._rules.selecting), verdicts=self._verdicts
+        ) as files:
             for first, rows in self._table.chunks():
                 for index, row in enumerate(rows, first):
                     looked = _read(spool.readline(), chosen.get(index, ()))
@@ -299,25 +346,40 @@ class _Job:
             stays,
             about=looked.about,
         )
+        told = {COLUMN: orjson.dumps(_told(looked)).decode()}
         self._report.kept += stays
+        self._report.responses += len(staying)
         if stays:
-            files.keep(self._some(row, staying))
+            some = self._some(row, staying)
+            files.keep({**some, **told} if self._verdicts else some)
+            self._report.taken_out += staying.count(False)
         if not stays or not all(staying):
             gone = row if not stays else self._some(row, [not each for each in staying])
-            files.drop({**gone, COLUMN: orjson.dumps(_told(looked)).decode()})
+            files.drop({**gone, **told})
         if looked.by_chance(self._selector):
             files.draw(row)
 
     def _some(self, row: Row, staying: Sequence[bool]) -> Row:
-        """The row with some of its responses, and what belongs to each of them."""
-        if all(staying):
+        """The row with some of its responses, and what stands beside each of them in lists of the same length."""
+        column = self._columns.response
+        if all(staying) or column is None or not is_several(inside(row, column)):
             return row
-        changed = dict(row)
-        for column in (self._columns.response, self._columns.reward, self._columns.correct):
-            values = row.get(column or "")
-            if isinstance(values, list) and len(values) == len(staying):
-                changed[column or ""] = [value for value, stays in zip(values, staying, strict=True) if stays]
+        home, _, _ = column.rpartition(".") if column not in row else ("", "", "")
+        if not home:
+            return self._cut(row, staying)
+        changed = inner = dict(row)
+        *path, last = home.split(".")
+        for part in path:
+            inner[part] = inner = dict(inner[part])
+        inner[last] = self._cut(inner[last], staying)
         return changed
+
+    def _cut(self, values: Row, staying: Sequence[bool]) -> dict[str, Any]:
+        lists = {name for name, each in values.items() if isinstance(each, list) and len(each) == len(staying)}
+        beside = {name for name in lists if messages(values[name]) is None}
+        self._report.beside |= beside
+        cut = {name: [each for each, stays in zip(values[name], staying, strict=True) if stays] for name in beside}
+        return {**values, **cut}
 
 
 def _checked(cases: Sequence[Case], step: Step) -> Check:
@@ -335,15 +397,15 @@ def _last_selector(step: Step, chosen: Mapping[int, Sequence[Verdict]]) -> str |
     return next((each.label for each in reversed(step.parameters["rules"]) if each.label in marked), None)
 
 
-def _nothing(case: Case) -> Verdict:
-    """A row without a question, of which no rule can say much."""
+def _nothing(case: Case, what: str, reason: str) -> Verdict:
+    """A row without what the rules look at."""
     return verdict(
         subjects=[case.problem.id],
         stage="curate@1",
         draw=case.problem.draw,
-        rule="question@1",
+        rule=f"{what}@1",
         status="fail",
-        evidence={"reason": "no text in the question's column"},
+        evidence={"reason": reason},
     )
 
 
@@ -371,15 +433,18 @@ def _told(looked: _Looked) -> list[dict[str, Any]]:
 # --- What is written ----------------------------------------------------------------------------------
 
 
-def _checked_place(path: Path, out: Path) -> Path:
-    """Where to write. Raises BadRows where that cannot be."""
+def _checked_place(path: Path, out: Path, *, force: bool) -> Path:
+    """Where to write. Raises BadRows where that cannot be, and where something is and may not be replaced."""
     ending = path.name.removesuffix(".gz").rpartition(".")[2]
     if out.suffix != f".{ending}":
         raise BadRows(f"--out {out}: what comes from {path.name} is written as .{ending}")
     if not out.parent.is_dir():
         raise BadRows(f"--out {out}: no folder {out.parent}")
-    if path.resolve() in {place.resolve() for place in (out, _beside(out, "dropped"), _beside(out, "random"))}:
+    places = [out, _beside(out, "dropped"), _beside(out, "random"), _beside(out, "report", "")]
+    if path.resolve() in {place.resolve() for place in places}:
         raise BadRows(f"--out {out} would write over the file that is read")
+    if not force and (there := next((place for place in places if place.exists()), None)):
+        raise BadRows(f"--out {out}: {there} is there already; name another, or say --force to replace it")
     return out
 
 
@@ -391,7 +456,8 @@ def _beside(out: Path, what: str, ending: str | None = None) -> Path:
 class _Files:
     """The files of rows, each put in place once it is whole."""
 
-    def __init__(self, out: Path, table: Any, *, arms: bool) -> None:
+    def __init__(self, out: Path, table: Any, *, arms: bool, verdicts: bool) -> None:
+        self._verdicts = verdicts
         self._stack = ExitStack()
         self._places = {"kept": out, "dropped": _beside(out, "dropped")}
         if arms:
@@ -401,7 +467,7 @@ class _Files:
 
     def __enter__(self) -> _Files:
         for what, place in self._places.items():
-            added = _curation if what == "dropped" else lambda schema: []
+            added = _curation if what == "dropped" or (what == "kept" and self._verdicts) else lambda schema: []
             self._write[what] = self._stack.enter_context(self._table.writer(self._part(place), added))
         return self
 
@@ -423,6 +489,7 @@ class _Files:
         try:
             self._stack.__exit__(*failed)
             if failed[0] is None:
+                _beside(self._places["kept"], "random").unlink(missing_ok=True)  # of an earlier time
                 for place in self._places.values():
                     self._part(place).replace(place)
         finally:
@@ -431,7 +498,7 @@ class _Files:
 
     @staticmethod
     def _part(place: Path) -> Path:
-        return place.with_name(f".{place.name}.{os.getpid()}.part")
+        return place.with_name(f".{place.name}.part")  # what a killed run left is written over
 
 
 def _curation(schema: pa.Schema) -> list[pa.Field]:

@@ -44,13 +44,21 @@ def local(name: str) -> Path:
 def open_rows(path: Path) -> Lines | Parquet:
     """A file by its ending. Raises BadRows for what is neither."""
     if not path.is_file():
-        raise BadRows(f"no file {path}")
+        raise BadRows(f"{path} is a folder; name a file in it" if path.is_dir() else f"no file {path}")
     name = path.name.removesuffix(".gz")
     if name.endswith((".jsonl", ".ndjson")):
         return Lines(path)
     if path.name.endswith(".parquet"):
         return Parquet(path)
     raise BadRows(f"{path}: neither .jsonl (or .jsonl.gz) nor .parquet")
+
+
+class Line(dict[str, Any]):
+    """A row as it was read, with the bytes that it is written with again: no number loses a digit on the way."""
+
+    def __init__(self, row: dict[str, Any], line: bytes) -> None:
+        super().__init__(row)
+        self.line = line.rstrip(b"\r\n") + b"\n"
 
 
 class Lines:
@@ -80,22 +88,26 @@ class Lines:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue
+                line = line.removeprefix(codecs.BOM_UTF8)
                 try:
-                    row = _parsed(line.removeprefix(codecs.BOM_UTF8))
-                except ValueError as error:
-                    raise BadRows(f"{self._path}, line {number}: not JSON ({error})") from error
+                    row = _parsed(line)
+                except json.JSONDecodeError as error:
+                    at = f"{error.msg}, at character {error.pos + 1}"
+                    raise BadRows(f"{self._path}, line {number}: not JSON ({at})") from error
+                except UnicodeDecodeError as error:
+                    raise BadRows(f"{self._path}, line {number}: not UTF-8 ({error.reason})") from error
                 if not isinstance(row, dict):
                     raise BadRows(f"{self._path}, line {number}: should be an object, not {kind_of(row)}")
-                yield row
+                yield Line(row, line)
 
     @contextlib.contextmanager
     def writer(self, path: Path, added: Added = lambda schema: []) -> Iterator[Write]:
         """Writes rows to a new file."""
-        with open(path, "xb") as file:
+        with open(path, "wb") as file:
 
             def write(rows: Sequence[Mapping[str, Any]]) -> None:
                 for row in rows:
-                    file.write(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE))
+                    file.write(row.line if isinstance(row, Line) else orjson.dumps(row) + b"\n")
 
             yield write
 

@@ -426,6 +426,12 @@ def curated(report: Curated) -> None:
         states = [f"{told[state]:,}" if told[state] else "" for state in STYLES]
         table.add_row(name, f"{told['seen']:,}", *states, plain(why, most=200, style="dim"))
     screen.print(table)
+    if report.taken_out:
+        beside = ", ".join(sorted(report.beside))
+        screen.print(
+            plain(f"of these rows {report.taken_out:,} of {report.responses:,} responses went, from {beside}:"),
+            plain("they stand among what was dropped, with the rows that went"),
+        )
     for path in report.written:
         screen.print(plain(f"wrote {path}"), soft_wrap=True)
 

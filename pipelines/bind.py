@@ -20,7 +20,7 @@ from pipelines.inference.engines import parse_model
 from pipelines.inference.model import BadModel, Model, Sampling
 from pipelines.recipe import KEYS, BadRecipe, checked, find_file, known, nearest, positive, stage_name
 from pipelines.rows import BadRows, Rows, Seeds
-from pipelines.rules import artifact_of, bind_rule
+from pipelines.rules import artifact_of, bind_rule, check_said
 from pipelines.stage import BoundRule, Order, Stage, Step
 from pipelines.stages.table import STAGES
 from pipelines.views.table import VIEWS
@@ -168,7 +168,18 @@ def _steps(value: Mapping[str, Any], models: Mapping[str, Model], folder: Path) 
             raise BadRecipe(f"stage {step.name!r}: nothing comes after select")
         steps.append(step)
     _give_order(steps)
+    _check_said(steps)
     return steps
+
+
+def _check_said(steps: Sequence[Step]) -> None:
+    """Rules that read what others say come after them."""
+    said: set[str] = set()
+    for step in steps:
+        said |= step.stage.says
+        for each in step.parameters.get("rules", []):
+            check_said(each, said, f"stage {step.name!r}")
+            said.add(each.name)
 
 
 def _step(table: Mapping[str, Any], models: Mapping[str, Model], folder: Path) -> Step:

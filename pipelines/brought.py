@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from filters.verifiers.reading import is_several, kind_of
+from filters.verifiers.reading import is_several, kind_of, messages
 from pipelines.records import (
     Attempt,
     Facts,
@@ -96,16 +96,17 @@ def _turns(task: Problem, said: Any) -> list[Turn] | None:
     """A response as a conversation, which begins with the question where it does not begin with somebody's own."""
     if isinstance(said, str):
         return [Turn("user", task.question), Turn("assistant", said)]
-    if not isinstance(said, list) or not said or not all(_is_message(each) for each in said):
+    conversation = messages(said)
+    if conversation is None or not all(map(_is_message, conversation)):
         return None
-    turns = [_turn(each) for each in said]
+    turns = [_turn(each) for each in conversation]
     if turns[-1].role != "assistant":
         return None
     return turns if turns[0].role in ("system", "user") else [Turn("user", task.question), *turns]
 
 
-def _is_message(each: Any) -> bool:
-    if not isinstance(each, Mapping) or not isinstance(each.get("role"), str):
+def _is_message(each: Mapping[str, Any]) -> bool:
+    if not isinstance(each["role"], str):
         return False
     texts = (each.get("content"), each.get("reasoning_content"), each.get("reasoning"))
     return all(text is None or isinstance(text, str) for text in texts)

@@ -84,10 +84,12 @@ def stages_of(tables: Sequence[Mapping[str, Any]]) -> list[Stage]:
     """The stages as recipes write them, one table each. Raises BadRecipe, which is a ValueError."""
     stages = []
     for number, table in enumerate(tables):
-        where = f"curriculum, stage {number}"
+        where = f"curriculum, stage {number + 1}"
         known(checked(table, dict, where), Stage._fields, where)
         kinds = {"name": str, "domains": list | None, "max_response_tokens": int}
         kinds |= {"weights": dict | None, "rows": int | None}
+        if missing := [name for name in ("name", "max_response_tokens") if name not in table]:
+            raise BadRecipe(f"{where} needs {' and '.join(missing)}")
         fields = {name: checked(table.get(name), kind, f"{where}: {name}") for name, kind in kinds.items()}
         domains = fields.pop("domains")
         texts = None if domains is None else tuple(checked(each, str, f"{where}: domains") for each in domains)

@@ -44,7 +44,7 @@ def find_file(path: str, where: str, folder: Path) -> Path:
     for base in (Path(), folder, PROJECT):
         if (base / path).exists():
             return base / path
-    raise BadRecipe(f"{where}: no file {path} here, beside the recipe or in the checkout; --set may name another")
+    raise BadRecipe(f"{where}: no file {path} here, beside the recipe or in the checkout")
 
 
 def names() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import tomllib
 import typing
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,33 @@ def bind_rule(given: Any, where: str, folder: Path) -> BoundRule:
         raise BadRecipe(f"{where}: no rule {name!r}{nearest(str(name), RULES)}; there are: {', '.join(RULES)}")
     rule = RULES[name]
     hints = parameters_of(rule.run)
-    known(table, hints, f"{where}: rule {name!r}")
+    where_in = f"{where}: rule {name!r}"
+    known(table, hints, where_in)
     try:
-        bound = {
-            key: _value(value, hints[key], f"{where}: rule {name!r}, {key}", folder) for key, value in table.items()
-        }
-        return _tried(BoundRule(name, rule, {**_defaults(rule.run), **bound}))
+        bound = {key: _value(value, hints[key], f"{where_in}, {key}", folder) for key, value in table.items()}
+        whole = {**_defaults(rule.run), **bound}
+        if name in FILES and whole[FILES[name]] is None:
+            raise BadRecipe(f"{where_in} needs {FILES[name]} = PATH")
+        return _tried(BoundRule(name, rule, whole))
     except ValueError as error:
         raise error if isinstance(error, BadRecipe) else BadRecipe(f"{where}: {error}") from error
+
+
+NAMING = ("by", "difficulty", "strategies")  # parameters that name a rule
+READING = {"rip": "worst_reward", "worst_reward": "reward", "label": "answer_matches"}  # rules that always read one
+OWN = {"domain", "source", "format", "verifier"}  # what a problem says by itself
+FILES = {"contamination": "against", "s2l": "losses"}  # without which a rule can tell nothing
+
+
+def check_said(each: BoundRule, said: Collection[str], where: str) -> None:
+    """Raises BadRecipe for a rule that reads what another says, where nothing before it says that."""
+    named = [each.parameters[name] for name in NAMING if each.parameters.get(name)]
+    named += [*(each.parameters.get("weights") or {}), *([READING[each.name]] if each.name in READING else [])]
+    for name in named:
+        if name not in OWN and name not in said:
+            there = f"before it there are: {', '.join(sorted(said))}" if said else "nothing is said before it"
+            near = nearest(name, said)
+            raise BadRecipe(f"{where}: {each.name} reads what {name!r} says, and nothing does{near}; {there}")
 
 
 def parse_rule(text: str) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Stage(NamedTuple):
     defaults: Mapping[str, Any] = {}  # in a recipe's words, for what a recipe leaves out
     is_source: bool = False  # makes the draws, instead of reading those of the stage before
     tells: frozenset[str] = frozenset()  # what its prompt is given
+    says: frozenset[str] = frozenset()  # rules that its verdicts go by, for those that read them later
     check: Callable[[Mapping[str, Any]], None] = lambda given: None  # raises ValueError for parameters that cannot be
 
 

@@ -28,16 +28,30 @@ def reference_text(value: Any) -> str | None:
     raise ValueError(f"should be a reference, not {kind_of(value)}")
 
 
+SPEAKERS = {"human": "user", "gpt": "assistant", "bing": "assistant", "model": "assistant"}
+
+
+def messages(value: Any) -> list[dict[str, Any]] | None:
+    """A conversation as messages with role and content, also from ShareGPT's `from` and `value`; None for others."""
+    if not isinstance(value, list) or not value or not all(isinstance(each, Mapping) for each in value):
+        return None
+    if all("role" in each for each in value):
+        return [dict(each) for each in value]
+    if all({"from", "value"} <= each.keys() for each in value):
+        return [{"role": SPEAKERS.get(each["from"], each["from"]), "content": each["value"]} for each in value]
+    return None
+
+
 def response_text(value: Any) -> str | None:
     """A response: text as it is, of a conversation what the assistant says last, of a message its texts.
 
     A conversation in which the assistant says nothing gives "". Raises ValueError for anything else.
     """
-    match value:
+    match messages(value) or value:
         case None | str():
             return value
-        case [{"role": _}, *_]:
-            said = [message for message in value if message.get("role") == "assistant"]
+        case [{"role": _}, *_] as turns:
+            said = [message for message in turns if message.get("role") == "assistant"]
             return (response_text(said[-1].get("content")) or "") if said else ""
         case []:
             return ""
@@ -49,12 +63,14 @@ def response_text(value: Any) -> str | None:
 
 
 def question_text(value: Any) -> str:
-    """A question: text as it is, of a conversation what the user says; empty for anything else."""
-    match value:
+    """A question: text as it is, a number as it is written, of a conversation what the user says; else empty."""
+    match messages(value) or value:
         case str():
             return value
-        case [{"role": _}, *_]:
-            said = (message for message in value if isinstance(message, Mapping) and message.get("role") == "user")
+        case int() | float():
+            return str(value)
+        case [{"role": _}, *_] as turns:
+            said = (message for message in turns if message.get("role") == "user")
             return "\n\n".join(question_text(message.get("content")) for message in said)
         case [{"type": _}, *_]:
             parts = (part for part in value if isinstance(part, Mapping) and part.get("type") == "text")

@@ -20,8 +20,7 @@ async def sift(shard: Shard, run: Run, step: Step, *, rules: list[BoundRule]) ->
     facts, live, out = Facts.none(), [], []
     check = await run.checks.table(pair for each in shard.live for pair in compared(shard.case(each), rules))
     for problem in shard.live:
-        case = shard.case(problem)
-        verdicts = [told for each in rules for told in verdicts_of(each, case, check, step)]
+        verdicts = judged(shard.case(problem), rules, check, step)
         facts.verdicts.extend(verdicts)
         against = [told for told in verdicts if told.status != "pass" and told.subjects == (problem.id,)]
         if against:
@@ -41,8 +40,15 @@ def compared(case: Case, rules: Sequence[BoundRule]) -> Iterator[tuple[str, str,
                 yield name, reference, answer
 
 
-def verdicts_of(each: BoundRule, case: Case, check: Check, step: Step) -> Iterator[Verdict]:
-    """What a rule says of a problem and its attempts, as facts."""
+def judged(case: Case, rules: Sequence[BoundRule], check: Check, step: Step) -> list[Verdict]:
+    """What the rules say of a problem and its attempts, each seeing what those before it said."""
+    told: list[Verdict] = []
+    for each in rules:
+        told += _verdicts(each, case._replace(verdicts=[*case.verdicts, *told]), check, step)
+    return told
+
+
+def _verdicts(each: BoundRule, case: Case, check: Check, step: Step) -> Iterator[Verdict]:
     for ruling in _rulings(each, case, check, step):
         yield to_verdict(ruling, case, each, step.label)
 

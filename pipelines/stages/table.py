@@ -23,28 +23,83 @@ MATERIAL = frozenset({"material"})
 
 STAGES: dict[str, Stage] = {
     "draw": Stage(draw, version=1, is_source=True, check=check_draw),
-    "bring": Stage(bring, version=1, is_source=True, check=check_bring),
-    "pose": Stage(pose, version=1, defaults=TEACHER, tells=frozenset({"seeds"}), check=check_pose),
-    "expand": Stage(expand, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_expand),
+    "bring": Stage(bring, version=1, is_source=True, check=check_bring, says=frozenset({"given", "reward"})),
+    "pose": Stage(
+        pose, version=1, defaults=TEACHER, tells=frozenset({"seeds"}), check=check_pose, says=frozenset({"posed"})
+    ),
+    "expand": Stage(
+        expand,
+        version=1,
+        defaults=TEACHER,
+        tells=frozenset({"question"}),
+        check=check_expand,
+        says=frozenset({"budget"}),
+    ),
     "sift": Stage(sift, version=1),
     "forms": Stage(forms, version=1, check=check_forms),
-    "grade": Stage(grade, version=2, defaults=REWARD, tells=frozenset({"question", "response"}), check=check_grade),
-    "judge": Stage(judge, version=1, defaults={**JUDGE, "prompt": "judge/task"}, tells=MATERIAL, check=check_judge),
-    "prefer": Stage(
-        prefer, version=1, defaults={**JUDGE, "prompt": "judge/pair"}, tells=MATERIAL, check=check_prefer
+    "grade": Stage(
+        grade,
+        version=2,
+        defaults=REWARD,
+        tells=frozenset({"question", "response"}),
+        check=check_grade,
+        says=frozenset({"reward"}),
     ),
-    "level": Stage(level, version=1, defaults={**JUDGE, "prompt": "judge/level"}, tells=MATERIAL, check=check_votes),
+    "judge": Stage(
+        judge,
+        version=1,
+        defaults={**JUDGE, "prompt": "judge/task"},
+        tells=MATERIAL,
+        check=check_judge,
+        says=frozenset({"judged"}),
+    ),
+    "prefer": Stage(
+        prefer,
+        version=1,
+        defaults={**JUDGE, "prompt": "judge/pair"},
+        tells=MATERIAL,
+        check=check_prefer,
+        says=frozenset({"preferred"}),
+    ),
+    "level": Stage(
+        level,
+        version=1,
+        defaults={**JUDGE, "prompt": "judge/level"},
+        tells=MATERIAL,
+        check=check_votes,
+        says=frozenset({"judged_level"}),
+    ),
     "strategies": Stage(
-        strategies, version=1, defaults={**JUDGE, "prompt": "judge/strategies"}, tells=MATERIAL, check=check_votes
+        strategies,
+        version=1,
+        defaults={**JUDGE, "prompt": "judge/strategies"},
+        tells=MATERIAL,
+        check=check_votes,
+        says=frozenset({"judged_strategies"}),
     ),
     "first_error": Stage(
-        first_error, version=1, defaults={**JUDGE, "prompt": "judge/first-error"}, tells=MATERIAL, check=check_votes
+        first_error,
+        version=1,
+        defaults={**JUDGE, "prompt": "judge/first-error"},
+        tells=MATERIAL,
+        check=check_votes,
+        says=frozenset({"first_error"}),
     ),
     "paraphrases": Stage(
-        paraphrases, version=1, defaults={**JUDGE, "prompt": "judge/same"}, tells=MATERIAL, check=check_paraphrases
+        paraphrases,
+        version=1,
+        defaults={**JUDGE, "prompt": "judge/same"},
+        tells=MATERIAL,
+        check=check_paraphrases,
+        says=frozenset({"paraphrase"}),
     ),
     "appeal": Stage(
-        appeal, version=1, defaults={**JUDGE, "prompt": "judge/reference"}, tells=MATERIAL, check=check_appeal
+        appeal,
+        version=1,
+        defaults={**JUDGE, "prompt": "judge/reference"},
+        tells=MATERIAL,
+        check=check_appeal,
+        says=frozenset({"appeal", "audit", "control"}),
     ),
     "recheck": Stage(
         recheck, version=1, defaults={**TEACHER, "prompt": "recheck/option"}, tells=frozenset({"question", "trace"})

@@ -125,6 +125,62 @@ def test_responses_that_do_not_pass_go_alone(tmp_path: Path, ending: str):
     assert [each["response"] for each in json.loads(some["curation"])] == [0, 1, 2]
 
 
+def test_what_stands_beside_the_responses_goes_with_them(tmp_path: Path):
+    row = {
+        "problem": "What is 2 + 2?",
+        "answer": "4",
+        "all": {"generations": RESPONSES["responses"], "right": [True, False, False], "tags": ["a", "b"]},
+        "messages": [{"role": "user", "content": each} for each in "abc"],
+    }
+    told = curate(write(tmp_path / "rows.jsonl", [row]), "--rule", "answer_matches", "--response", "all.generations")
+    [kept] = read(tmp_path / "kept.jsonl")
+    assert kept["all"] == {"generations": RESPONSES["responses"][:1], "right": [True], "tags": ["a", "b"]}
+    assert kept["messages"] == row["messages"]
+    assert "2 of 3 responses went, from generations, right" in told
+
+
+def test_what_has_no_response_does_not_pass_what_looks_at_one(tmp_path: Path):
+    path = write(tmp_path / "rows.jsonl", [RESPONSES, {**RESPONSES, "responses": [], "rewards": []}])
+    curate(path, "--rule", "answer_matches")
+    assert len(read(tmp_path / "kept.jsonl")) == 1
+    assert json.loads(read(tmp_path / "kept.dropped.jsonl")[1]["curation"])[0]["evidence"] == {
+        "reason": "no response"
+    }
+
+
+@pytest.mark.parametrize("names", [("role", "content", "user", "assistant"), ("from", "value", "human", "gpt")])
+def test_a_conversation_is_question_and_response(tmp_path: Path, names: tuple[str, ...]):
+    who, what, asks, answers = names
+    rows = [
+        {"conversations": [{who: asks, what: "2 + 2?"}, {who: answers, what: rf"\boxed{{{said}}}"}], "answer": "4"}
+        for said in (4, 5)
+    ]
+    curate(write(tmp_path / "rows.jsonl", rows), "--rule", "answer_matches")
+    assert read(tmp_path / "kept.jsonl") == rows[:1]
+
+
+def test_what_stays_is_written_as_it_was(tmp_path: Path):
+    path = tmp_path / "rows.jsonl"
+    line = '{"question": "How many are left?",  "n": 12345678901234567890123, "x": NaN, "t": "\\u00e9"}'
+    path.write_bytes(b"\xef\xbb\xbf" + f'{line}\r\n\r\n{{"question": "x"}}'.encode())
+    curate(path, "--rule", "form")
+    assert (tmp_path / "kept.jsonl").read_text() == f"{line}\n"
+
+
+def test_verdicts_can_stand_beside_what_stays(tmp_path: Path):
+    curate(write(tmp_path / "rows.jsonl", [RESPONSES]), "--rule", "pass_rate", "--verdicts")
+    [row] = read(tmp_path / "kept.jsonl")
+    assert json.loads(row["curation"])[0]["score"] == pytest.approx(1 / 3)
+
+
+def test_nothing_is_replaced_unasked(tmp_path: Path):
+    path = write(tmp_path / "rows.jsonl", ROWS[:4])
+    curate(path, "--rule", "random_k:k=2")
+    assert "say --force to replace it" in curate(path, "--rule", "form", status=2)
+    curate(path, "--rule", "form", "--force")
+    assert not (tmp_path / "kept.random.jsonl").exists(), "of the earlier selection"
+
+
 def test_rules_see_rewards_and_selectors_see_rules(tmp_path: Path):
     rows = [{**RESPONSES, "question": f"What is {i} + 2?", "rewards": [i / 10, 0.9, 0.8]} for i in range(8)]
     curate(write(tmp_path / "rows.jsonl", rows), "--rule", "worst_reward", "--rule", "rip:reward_quantile=0.5")
@@ -148,6 +204,11 @@ def test_conversations_and_columns_by_name(tmp_path: Path):
         (["--rule", "novelty:at_most=much"], "at_most = 'much' should be of type float"),
         (["--rule", "novelty:at_most=7"], "a similarity lies between 0 and 1"),
         (["--against", "nowhere"], "no file nowhere"),
+        (["--rule", "pass_rate"], "pass_rate looks at responses: say --response COLUMN"),
+        (["--rule", "top_k:by=passrate"], "top_k reads what 'passrate' says, and nothing does"),
+        (["--rule", "novelty", "--rule", "rip"], "rip reads what 'worst_reward' says, and nothing does"),
+        (["--rule", "form", "--rule", "form"], "the rule 'form' is there twice"),
+        (["--rule", "s2l"], "rule 's2l' needs losses = PATH"),
         (["--rule", "form", "--question", "prompt"], "no column 'prompt'; it has: question, answer, domain"),
         (["--rule", "form", "--kind", "maths"], "no such verifier"),
         (["--rule", "form", "--out", "kept.parquet"], "is written as .jsonl"),
@@ -189,11 +250,11 @@ def test_an_index_keeps_tonight_from_what_came_before(tmp_path: Path):
     nights = [[ROWS[0], ROWS[2]], [ROWS[3], ROWS[0]], [ROWS[2], ROWS[3]]]
     kept = []
     for night, rows in enumerate(nights):
-        curate(write(tmp_path / f"{night}.jsonl", rows), "--index", index, status=0 if night < 2 else 1)
+        curate(write(tmp_path / f"{night}.jsonl", rows), "--force", "--index", index, status=0 if night < 2 else 1)
         kept.append(read(tmp_path / "kept.jsonl"))
     assert kept == [nights[0], [ROWS[3]], []]
     whole = write(tmp_path / "whole.jsonl", [row for rows in nights for row in rows])
-    curate(whole, "--rule", "not_near_duplicate")
+    curate(whole, "--force", "--rule", "not_near_duplicate")
     assert read(tmp_path / "kept.jsonl") == [row for rows in kept for row in rows]
 
 

@@ -289,11 +289,11 @@ def test_stages_as_recipes_write_them() -> None:
 @each_of(
     [
         ([], "there are no stages"),
-        ([{"name": "a"}], "stage 0: max_response_tokens = None should be of type int"),
-        ([{"name": "a", "max_response_tokens": 1, "row": 3}], "stage 0 has no key 'row'.*do you mean 'rows'"),
+        ([{"name": "a"}], "stage 1 needs max_response_tokens"),
+        ([{"name": "a", "max_response_tokens": 1, "row": 3}], "stage 1 has no key 'row'.*do you mean 'rows'"),
         ([{"name": "a", "max_response_tokens": 1, "domains": [1]}], "domains = 1 should be of type str"),
         ([{"name": "a", "max_response_tokens": True}], "should be of type int"),
-        (["a"], "stage 0 = 'a' should be of type dict"),
+        (["a"], "stage 1 = 'a' should be of type dict"),
     ]
 )
 def test_bad_tables_in_recipes(tables: list[Any], said: str) -> None:
