@@ -161,7 +161,7 @@ def from_parquet(content: bytes) -> pa.Table:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    return pq.read_table(pa.BufferReader(content))
+    return pq.read_table(pa.BufferReader(content), use_threads=False)
 
 
 def scan(folders: Iterable[Path], name: str) -> Iterator[pa.Table]:

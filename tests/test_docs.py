@@ -80,6 +80,7 @@ TESTED_ALONE = ["Start", "Extras"]  # `make`, which CI calls in full, and Prefec
 QUICK = ["Use your own endpoint and your own seeds", "Look before you run"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heading", QUICK)
 def test_quick_examples_run_by_themselves(heading: str, tmp_path: Path) -> None:
     with running("--author", "builtin") as (url, _):

@@ -145,7 +145,7 @@ def test_so_many_are_drawn_and_as_many_at_random() -> None:
 def test_only_what_was_finished_is_drawn() -> None:
     case = solved(["1"], cut=2)
     assert chosen(case, ruled(length_weighted, case, keep=3)) == [0]
-    assert ruled(length_weighted, solved([], cut=1))[0].reason == "no finished attempts"
+    assert ruled(length_weighted, solved([], cut=1))[0].reason == "no finished attempts that passed what was before"
 
 
 def test_the_order_of_the_attempts_never_matters() -> None:

@@ -368,6 +368,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up(site: Site, small_disk: Path, tmp_path: Path):
     teacher(site)["use"] = "builtin"
     site.value["target"]["candidates"] = 400

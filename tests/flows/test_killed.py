@@ -299,6 +299,7 @@ def test_a_run_goes_on_once_a_full_disk_has_room(tmp_path, small_disk):
     assert contents(version(small_disk)) == contents(version(tmp_path / "undisturbed"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", [["--jitter", "0.2"]], indirect=True, ids=["slow"])
 def test_a_run_that_has_enough_throws_nothing_away(server, tmp_path):
     """What is under way when the last row is accepted is paid for: it is awaited and kept for the next run."""
