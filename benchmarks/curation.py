@@ -55,7 +55,7 @@ from pipelines.reports.markdown import code, markdown
 from pipelines.reports.tally import Tally
 from pipelines.rules import bind_rule
 from pipelines.stage import Step
-from pipelines.stages.sift import verdicts_of
+from pipelines.stages.sift import judged
 from pipelines.stages.table import STAGES
 
 CONSOLE = Console(width=136)
@@ -379,7 +379,7 @@ def curated(data: Path, items: Sequence[Item], texts: Sequence[str]) -> str:
     tally = Tally(benchmarks=Counter(item.file for item in items))
     for row, text in enumerate(texts, 1):
         case = _case(text, row)
-        told = list(verdicts_of(bound, case, _no_check, step))
+        told = judged(case, [bound], _no_check, step)
         stays = all(each.status == "pass" for each in told)
         tally.add(f"row {row}", text, None, told, [], stays, about=case.problem.id)
     return markdown(tally.told())
