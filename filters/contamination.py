@@ -180,14 +180,14 @@ class Benchmarks:
         return found | self._whole(code, text)
 
     def _whole(self, code: str, text: str) -> dict[int, Passage]:
-        """Items of fewer words than an n-gram, wholly and with all their signs."""
+        """Items that stand there wholly and with all their signs: short ones, and those whose runs are too common."""
         found, squeezed = {}, None
         for at in range(len(code)):
             for item, _ in self._short.get(code[at : at + 3], ()):
                 if item in found or not code.startswith(self._codes[item], at):
                     continue
                 squeezed = squeezed or _squeeze(text)
-                if self._squeezed[item] in squeezed:
+                if _holds(squeezed, self._squeezed[item]):
                     length = len(self._codes[item])
                     found[item] = Passage("n-gram", 1.0, length, at, at + length)
         return found
@@ -197,7 +197,7 @@ class Benchmarks:
     def _by_groups(self, found: Sequence[str], limits: Limits) -> dict[int, Passage]:
         code = self._collapsed(self._masks.encode(map(_mask, found)))
         met = self._met(code)
-        shares = {item: len({at for _, at in pairs}) / self._grouped[item] for item, pairs in met.items()}
+        shares = {item: _distinct(code, pairs) / self._grouped[item] for item, pairs in met.items()}
         best = sorted(shares, key=lambda item: (-shares[item], item))[:CANDIDATES]
         passages = ((item, self._alike(item, code, met[item], shares[item], limits)) for item in best)
         return {item: self._unmasked(passage, found) for item, passage in passages if passage}
@@ -209,7 +209,9 @@ class Benchmarks:
             for place in self._groups.get(code[at : at + 3], ()):
                 met[place.item].append((at, place.at))
         return {
-            item: pairs for item, pairs in met.items() if len(pairs) > 1 and 6 * len(pairs) >= self._grouped[item]
+            item: pairs
+            for item, pairs in met.items()
+            if (groups := _distinct(code, pairs)) > 1 and 6 * groups >= self._grouped[item]
         }
 
     def _alike(
@@ -241,6 +243,11 @@ class Benchmarks:
         return passage._replace(first=starts[passage.first], last=starts[passage.last])
 
 
+def _distinct(code: str, pairs: Sequence[tuple[int, int]]) -> int:
+    """How many different groups stand at these places of a text."""
+    return len({code[at : at + 3] for at, _ in pairs})
+
+
 def _places(codes: Sequence[str], size: int, at_most: int) -> dict[str, list[Place]]:
     """Where each n-gram stands, of those that stand in at most so many different items."""
     places: dict[str, list[Place]] = defaultdict(list)
@@ -251,10 +258,10 @@ def _places(codes: Sequence[str], size: int, at_most: int) -> dict[str, list[Pla
 
 
 def _starts(codes: Sequence[str]) -> dict[str, list[Place]]:
-    """The items of fewer words than an n-gram, by their first three words; those of fewer than three are left out."""
+    """The items by their first three words; those of fewer than three are left out."""
     starts: dict[str, list[Place]] = defaultdict(list)
     for item, code in enumerate(codes):
-        if 3 <= len(code) < SHORT:
+        if len(code) >= 3:
             starts[code[:3]].append(Place(item, 0))
     return dict(starts)
 
@@ -311,6 +318,19 @@ _mask = _MASKS.__getitem__
 def _squeeze(text: str) -> str:
     """Without spaces, dollars and what ends a sentence; signs stay."""
     return re.sub(r"[\s$]|[.?!]+$", "", unicodedata.normalize("NFKC", text).lower().rstrip())
+
+
+def _holds(squeezed: str, item: str) -> bool:
+    """Whether a text holds an item that does not go on there, as `2^{10}` does in `2^{10}mod7`."""
+    end = squeezed.find(item) + len(item)
+    while end >= len(item):
+        if not _GOES_ON.match(squeezed, end):
+            return True
+        end = squeezed.find(item, end - len(item) + 1) + len(item)
+    return False
+
+
+_GOES_ON = re.compile(r"[-+*/^_=<>(\\]|\d|\.\d|mod\d")
 
 
 def _span(text: str, first: int, last: int) -> tuple[int, str]:

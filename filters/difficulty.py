@@ -317,9 +317,8 @@ def surely_settled(k: int, n: int, *, most: int, at_least: float, at_most: float
 
     k of n were right. Stopping here gives the very ruling that all `most` samples would give.
     """
-    low, high = Fraction(str(at_least)), Fraction(str(at_most))
-    worst, best = Fraction(k, most), Fraction(k + most - n, most)
-    return n >= most or best < low or worst > high or (low <= worst and best <= high)
+    worst, best = k / most, (k + most - n) / most  # as `pass_rate` divides
+    return n >= most or best < at_least or worst > at_most or (at_least <= worst and best <= at_most)
 
 
 def likely_settled(k: int, n: int, *, at_least: float, at_most: float) -> bool:

@@ -23,6 +23,9 @@ CANDIDATE = (
 _HYPHENS = re.compile(r"[\u2010-\u2015\u2212]")
 _APOSTROPHES = re.compile(r"[\u2018-\u201b\u2032]")
 # Only what can never change a problem: not the point of 3.5, nor any sign between numbers.
+_RAISED = re.compile("[\u00b2\u00b3\u00b9\u2070-\u207f]+")
+_LOWERED = re.compile("[\u2080-\u208e]+")
+_FRACTION = re.compile(r"(?<=\d)(?=[\u00bc-\u00be\u2150-\u215e])")  # of 1\u00bd, which is no 11/2
 _PUNCTUATION = re.compile(r"[.,;:?\"\u201c-\u201f\xab\xbb](?!\d)")
 
 
@@ -48,7 +51,8 @@ class _Copies:
 
 def normal(question: str) -> str:
     """What two copies have in common. Numbers and operators stay as they are."""
-    text = unicodedata.normalize("NFKC", question).casefold()
+    text = _FRACTION.sub(" ", _LOWERED.sub(r"_\g<0>", _RAISED.sub(r"^\g<0>", question)))
+    text = unicodedata.normalize("NFKC", text).casefold()
     text = _APOSTROPHES.sub("'", _HYPHENS.sub("-", text))
     return " ".join(_PUNCTUATION.sub(" ", text).split())
 

@@ -132,7 +132,7 @@ def quantile_band(
     """
     low, high = share(at_least, "at_least"), share(at_most, "at_most")
     scores = scored(cases, by)
-    ascending = ranked(scores)[::-1]
+    ascending = sorted(scores, key=lambda id: (scores[id], id))
     band = ascending[floor(low * len(ascending)) : floor(high * len(ascending))]
     return _by_score(cases, band, scores, by, "outside the band of quantiles")
 

@@ -115,7 +115,10 @@ def length_weighted(case: Case, check: Check, *, keep: int = 1, seed: int = 0) -
     Of equal lengths the one with the lower id has the lower rank. The score is the length in words. As s1 draws
     traces within a domain (arXiv 2501.19393).
     """
-    gone = {subject for each in case.verdicts if each.status == "fail" for subject in each.subjects}
+    last = {
+        (each.rule.partition("@")[0], subject): each.status for each in case.verdicts for subject in each.subjects
+    }
+    gone = {subject for (_, subject), status in last.items() if status == "fail"}
     finished = [
         each for each in case.attempts if each.finish == "stop" and each.id not in gone and trace(each).strip()
     ]

@@ -64,7 +64,11 @@ def _cues(*phrases: str) -> str:
 
 # In this order: of two that begin at the same place the first counts.
 _EVENTS = {
-    "proves": _cues(r"contradiction,? (?:so|hence|therefore|thus|which proves|as (?:desired|wanted|claimed))"),
+    "proves": _cues(
+        r"contradict(?:ion|s|ing)(?: [\w'-]{1,20}){0,5},? (?:so|hence|therefore|thus|which proves)",
+        r"contradiction,? as (?:desired|claimed)",
+        r"contradiction,? as wanted",
+    ),
     "fails all": _cues(r"start(?:ing)? over", r"(?:from|back to) (?:scratch|the (?:start|beginning))"),
     "fails": _cues(
         r"(?:that|this|it|which) (?:doesn't|does not|didn't|won't|can't|cannot) (?:\w{1,12} )?(?:work|hold|help|fit)",
@@ -77,10 +81,17 @@ _EVENTS = {
         r"(?:this|that) (?:approach |attempt |idea )?fails",
         r"let me go back",
         r"(?:leads|getting|goes) nowhere",
-        r"too (?:messy|complicated)",
+        r"(?<!not )too (?:messy|complicated)",
     ),
     "turns": _cues(r"alternatively", r"another (?:way|approach|method|idea)", r"instead,"),
-    "opens": _cues(r"(?:let(?:'s| me| us) )?try(?:ing)?", r"suppose", r"assume", r"what if", r"one (?:idea|way) is"),
+    "opens": _cues(
+        r"(?:let(?:'s| me| us)|i(?:'ll| will| can)?|we(?:'ll| can)?|now|first|to) try(?:ing)?",
+        r"(?<![a-z,] )try(?:ing)?",
+        r"suppose",
+        r"assume",
+        r"what if",
+        r"one (?:idea|way) is",
+    ),
     "holds": _cues(
         r"(?:that|this|it|which) (?:works|holds|fits|checks out)",
         r"(?:that|this|it)(?:'s| is) (?:correct|right|consistent|valid)",

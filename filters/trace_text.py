@@ -62,6 +62,14 @@ def repeated_share(text: str) -> float:
     return 1 - len(set(runs)) / len(runs) if len(tokens) >= 2 * N else 0.0
 
 
+_DIGITS = re.compile(r"\d+")
+COUNTED_TIMES = 50  # rounds of a loop that only counts up: a table of cases has fewer
+COUNTED_PIECES = 4  # of a round of it: x1, x2, x3 are no loop
+
+
+RULE = 120  # signs in a row that may set something off
+
+
 class Loop(NamedTuple):
     """What a text says over and over at its end."""
 
@@ -76,7 +84,11 @@ def tail_loop(text: str) -> Loop | None:
     backwards = [piece[0] for piece in reversed(pieces)]
     length, period = _most_periodic(backwards)
     if period == 0 or length // period < LOOP_TIMES or length < LOOP_PIECES:
-        return None
+        length, period = _most_periodic([_DIGITS.sub("#", piece) for piece in backwards])  # "case 1, case 2, ..."
+        if period < COUNTED_PIECES or length // period < COUNTED_TIMES:
+            return None
+    if period == 1 and length <= RULE and backwards[0] in "-=.*_~#":
+        return None  # a rule under a heading, a row of dots
     first, last = pieces[-length], pieces[-length + period - 1]
     return Loop(text[first.start() : last.end()], length // period, first.start())
 

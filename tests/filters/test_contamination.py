@@ -287,3 +287,27 @@ def test_planted_items_of_real_benchmarks_are_found_and_real_problems_are_not():
     assert shares["renamed"] <= 0.03
     assert shares["paraphrased"] <= 0.1
     assert found.false_alarms.k / found.false_alarms.n <= 0.005
+
+
+def vector(x: int, y: int) -> str:
+    return rf"$\begin{{pmatrix}} {x} \\ {y} \end{{pmatrix}}$"
+
+
+def test_a_place_that_recurs_in_an_item_counts_once():
+    item = Item("v", 0, " ".join(vector(i, i + 1) for i in range(8)) + " dot product")
+    text = f"Find the dot product of {vector(3, 4)} and {vector(1, 7)} now"
+    assert all(hit.share <= 1 for hit in Benchmarks([item]).hits(text))
+
+
+def test_an_item_is_found_though_others_hold_it():
+    asked = "What is the melting point of gold in Celsius?"
+    others = [Item("w", i, f"Part {i}. {asked} Then convert it to kelvin, and round to {i} digits.") for i in (1, 2)]
+    assert Benchmarks([Item("w", 0, asked), *others]).hits(asked)[0].share == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("find $2^{10}$.", False), ("find $2$.", True), ("find $2$ and stop.", True)]
+)
+def test_a_short_item_that_goes_on_is_another(text: str, found: bool):
+    short = Benchmarks([Item("s", 0, "Now find $2$."), Item("s", 1, "Work it out: find $2$")])
+    assert bool(short.hits(f"Work it out: {text}")) == found

@@ -224,3 +224,11 @@ def test_a_large_pool_is_searched_in_milliseconds() -> None:
     for row in asked:
         index.nearest(row["question"])
     assert (time.process_time() - started) / 200 < 0.005
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("5\u00b2 + 1", "52 + 1"), ("10\u2075", "105"), ("1\u00bd cups", "11/2 cups"), ("x\u2081", "x1")],
+)
+def test_a_power_is_no_digit(one: str, other: str):
+    assert normal(f"Compute {one}.") != normal(f"Compute {other}.")

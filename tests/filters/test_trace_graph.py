@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters.trace import steps
 from filters.trace_graph import Step, cleaned, failed_step_fraction, failed_steps, graph
 from tests.each import each_of
 from tests.filters.trace_cases import ruled, written
@@ -177,3 +178,16 @@ def test_the_rule_numbers_the_abandoned_steps() -> None:
     assert (clean.status, clean.score) == ("pass", 0.0)
     assert (wasteful.status, wasteful.reason, wasteful.score) == ("fail", "failed steps: more than asked", 2 / 6)
     assert wasteful.evidence == {"steps": 6, "abandoned": [1, 2]}
+
+
+def test_a_proof_by_contradiction_is_not_cut_away():
+    proof = (
+        "Suppose sqrt(2) = p/q in lowest terms.\nThen p^2 = 2 q^2, so p is even.\nThen q is even as well.\n"
+        "This contradicts lowest terms, so sqrt(2) is irrational.\nHence the answer is: irrational."
+    )
+    assert steps(cleaned(proof)) == steps(proof)
+
+
+def test_what_is_not_too_complicated_has_not_failed():
+    text = "Suppose the boys are b.\nThen 3b = 30, so b = 10.\nThis is not too complicated.\nThe answer is 10."
+    assert steps(cleaned(text)) == steps(text)

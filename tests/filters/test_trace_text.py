@@ -183,3 +183,10 @@ def test_a_copied_run_is_found(around: list[str], copied: list[str]) -> None:
     text = " ".join([*around, *copied, *around])
     assert len(longest_copy(text, " ".join(copied), besides="")) >= len(copied)
     assert longest_copy(text, text, besides=text) == []
+
+
+def test_a_loop_that_counts_up_is_one_and_a_rule_is_none():
+    assert tail_loop("\n".join(f"Wait, let me check again number {i}." for i in range(500))) is not None
+    assert tail_loop("\n".join(f"Case {i}: no." for i in range(300))) is not None
+    assert tail_loop("\n".join(f"For n = {i} we get {i * i}." for i in range(29))) is None
+    assert tail_loop("The answer is 5.\n" + "-" * 60) is None
