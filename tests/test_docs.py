@@ -87,6 +87,7 @@ def test_quick_examples_run_by_themselves(heading: str, tmp_path: Path) -> None:
         assert all([run(each, tmp_path, url) for each in under(heading)]), "each prints something"
 
 
+@pytest.mark.slow
 def test_ones_own_data_comes_in(tmp_path: Path) -> None:
     bring = under("Train on it, or bring your own data")[-1]
     assert "wrong answer" in run(bring, tmp_path), "one of the brought responses is wrong, and shown so"
@@ -143,6 +144,7 @@ def test_the_pages_from_the_code_are_up_to_date(page: ModuleType) -> None:
     assert path.read_text(encoding="utf-8") == page.render(), "make docs writes it"
 
 
+@pytest.mark.slow
 def test_the_transcript_is_up_to_date() -> None:
     said, is_so = generate.transcript_of(README), generate.transcript()
     assert generate.settled(said) == generate.settled(is_so), "make docs writes it"

@@ -92,6 +92,7 @@ def test_an_unknown_verifier_is_named():
         verified([RIGHT], ["1/3"], ["maths"])
 
 
+@pytest.mark.slow
 def test_rewards_may_be_asked_for_in_any_thread_at_once():
     with ThreadPoolExecutor(4) as threads:
         told = list(threads.map(lambda _: reward("math", *HARD), range(8)))

@@ -242,6 +242,7 @@ def test_a_killed_run_ends_as_an_undisturbed_one(server, tmp_path, kills, accept
 
 @pytest.mark.parametrize(("kills", "accepted"), [FEW, MANY])
 @pytest.mark.parametrize("server", [["--fresh"]], indirect=True, ids=["fresh"])
+@pytest.mark.slow
 def test_replies_once_journaled_never_change(server, tmp_path, kills, accepted):
     killed = Killed(kills, 25 * accepted, random.Random(kills + 1))
     killed.run(server, tmp_path / "killed", accepted)

@@ -46,6 +46,7 @@ def leaves_no_process():
     assert children() <= before
 
 
+@pytest.mark.slow
 def test_outcomes_come_in_order_and_a_bad_pair_costs_no_other():
     pairs = [ALGEBRA, POWERS, ("5", "5"), ("x", "y"), ("204_5", "54"), ("5", "6"), (r"\sqrt8", r"2\sqrt2")]
     outcomes = compare(*pairs, name="math", deadline=1.5)

@@ -33,6 +33,7 @@ def posed(how_many: int) -> list[tuple[str, Posed]]:
     return made
 
 
+@pytest.mark.slow
 def test_poser_and_solver_agree_on_2000_problems() -> None:
     problems = [(name, p, truth(p.question)) for name, p in posed(2000)]
     assert [(name, p) for name, p, found in problems if found not in (None, p.answer)] == []

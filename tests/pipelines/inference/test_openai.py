@@ -400,6 +400,7 @@ def test_pauses_grow_while_a_server_stays_broken(tmp_path: Path, monkeypatch: py
 
 
 @pytest.mark.usefixtures("hasty")
+@pytest.mark.slow
 def test_every_row_is_answered_once_under_mixed_faults(tmp_path: Path):
     path, rows = tmp_path / "log", 400
     rates = {name: 0.03 for name in PASSING if name not in ("hang", "429-date")} | {"hang": 0.005}
