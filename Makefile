@@ -17,7 +17,7 @@ THOUGHTMILL = .venv/bin/thoughtmill
 help:
 	@echo 'make demo         make a dataset of 200 problems with 8 attempts each; needs no GPU and no key'
 	@echo 'make test         the everyday tests'
-	@echo 'make test-slow    the tests that take minutes'
+	@echo 'make test-slow    the tests that take minutes, and property tests on more examples'
 	@echo 'make lint         ruff and pyright'
 	@echo 'make bench        the benchmarks that are over in minutes'
 	@echo 'make docs         write the generated parts of README.md and docs/ anew'
@@ -34,7 +34,7 @@ test: .venv/.dev
 	$(RUN) pytest -m 'not slow'
 
 test-slow: .venv/.dev
-	$(RUN) pytest -m slow --timeout 1200
+	HYPOTHESIS_PROFILE=thorough $(RUN) pytest -m 'slow or hypothesis' --timeout 1200
 
 lint: .venv/.dev
 	$(RUN) ruff check .

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from flows.run import Mill, Progress, RunShard, State, accepted_verdicts, directly, locked, opened
+from flows.run import Log, Mill, Progress, RunShard, State, accepted_verdicts, directly, locked, opened
 from pipelines import recipe as recipes
 from pipelines.bind import Recipe, bind
 from pipelines.indexes import grow_indexes
@@ -76,7 +76,8 @@ async def make(
         state = State(home / "state.json")
         state.settle(recipe)
         async with opened(recipe, data, state.begun) as run:
-            mill = Mill(recipe, run, workers=workers, run_shard=run_shard, watch=watch)
+            keep = Log(home, recipe, data / "runs" / "outputs").add
+            mill = Mill(recipe, run, workers=workers, run_shard=run_shard, watch=watch, keep=keep)
             began(mill)
             stop = await mill.turn()
             counts = dict(run.client.counts)

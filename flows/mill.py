@@ -17,7 +17,7 @@ from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 
 from flows import make, show
-from flows.cli import or_one_line
+from flows.exits import or_one_line
 from pipelines.bind import Recipe
 from pipelines.inference.client import Stopping
 from pipelines.stage import Run, Shard, run_shard

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import tomli_w
 
 from filters.rule import Case
 from filters.verifiers.workers import Workers
@@ -95,11 +96,13 @@ class Mill:
         workers: int | None,
         run_shard: RunShard,
         watch: Callable[[Progress], None],
+        keep: Callable[[Done], None] = lambda done: None,
     ) -> None:
         self._recipe = recipe
         self._run = run
         self._run_shard = run_shard
         self._watch = watch
+        self._keep = keep
         self._window = workers or _window(recipe)
         self._next = 0
         self._under_way: dict[asyncio.Task[Shard], int] = {}
@@ -240,6 +243,7 @@ class Mill:
     def _close_ranks(self) -> None:
         while self._made in self._early:
             self.finished.append(self._early.pop(self._made))
+            self._keep(self.finished[-1])
 
     async def _drain(self) -> None:
         """Send nothing new, wait for what is under way, and keep what that finishes."""
@@ -366,6 +370,29 @@ class State:
 
     def _write(self) -> None:
         replace(self._path, orjson.dumps(self._value))
+
+
+class Log:
+    """Which shards of a run are finished, for who looks at it before there is a version: shards.jsonl.
+
+    Begun anew with the first shard of every run, beside the recipe as it runs: what an earlier one finished is read
+    again in a moment.
+    """
+
+    def __init__(self, home: Path, recipe: Recipe, outputs: Path) -> None:
+        self._home, self._recipe, self._outputs = home, recipe, outputs
+        self._begun = False
+
+    def add(self, done: Done) -> None:
+        """Write down where the outputs of a shard lie, below `data/runs/outputs`."""
+        if not self._begun:
+            replace(self._home / "recipe.toml", tomli_w.dumps(self._recipe.value).encode())
+            replace(self._home / "shards.jsonl", b"")
+            self._begun = True
+        outputs = [each.relative_to(self._outputs).as_posix() for each in done.outputs]
+        told = {"start": done.start, "stop": done.stop, "outputs": outputs}
+        with (self._home / "shards.jsonl").open("ab") as file:
+            file.write(orjson.dumps(told) + b"\n")
 
 
 @contextlib.asynccontextmanager

@@ -103,7 +103,8 @@ def test_the_command_line_begins_light(capsys: pytest.CaptureFixture[str]):
     tops = {name.partition(".")[0] for name in ran.stdout.split()}
     assert not tops & set(HEAVY)
     assert tops - set(sys.stdlib_module_names) == {"click", "flows"}
-    assert {name for name in ran.stdout.split() if name.startswith("flows")} == {"flows", "flows.cli"}
+    light = {"flows", "flows.cli", "flows.cli_datasets", "flows.cli_files", "flows.exits"}
+    assert {name for name in ran.stdout.split() if name.startswith("flows")} == light
     total = re.findall(r"\|\s*(\d+) \| flows\.cli", ran.stderr)
     with capsys.disabled():
         print(f"\nimport flows.cli: {int(total[0]) / 1000:.0f} ms")

@@ -228,7 +228,7 @@ def test_an_empty_folder_is_told(tmp_path: Path):
         rule_on(DUCKS, against=artifact(tmp_path))
 
 
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_stream_is_judged_text_by_text(folder: Path, processes: int):
     texts = [CLEAN, DUCKS, "", TRAINS] * 300
     found = list(contaminated(texts, artifact(folder), processes=processes))
@@ -264,6 +264,7 @@ def test_a_rate_has_its_interval(k: int, n: int, low: float, high: float):
     assert str(Rate(k, n))
 
 
+@pytest.mark.slow
 @needs_data
 def test_planted_items_of_real_benchmarks_are_found_and_real_problems_are_not():
     """As issue 4 wants it: 99 % of what is verbatim or embedded, at most 0.5 % of clean controls."""

@@ -144,7 +144,10 @@ def test_a_stream_is_judged_as_the_rule_judges_in_turn(texts: list[str]):
     assert found_in(texts, ngram=2) == as_duplicates(in_turn(texts, ngram=2))
 
 
-@pytest.mark.parametrize(("depth", "closest"), [(1, 8), (2, 1), (64, 2), (64, 8)])
+@pytest.mark.parametrize(
+    ("depth", "closest"),
+    [(1, 8), *(pytest.param(*each, marks=pytest.mark.slow) for each in [(2, 1), (64, 2), (64, 8)])],
+)
 def test_so_it_is_however_it_is_cut_and_however_crowded_a_band_is(
     monkeypatch: pytest.MonkeyPatch, depth: int, closest: int
 ):
@@ -171,6 +174,7 @@ def test_long_texts_are_signed_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch):
     assert list(near._batches(["a" * 20, "b", "c" * 10, "d"])) == [["a" * 20], ["b", "c" * 10], ["d"]]
 
 
+@pytest.mark.slow
 def test_processes_change_nothing():
     texts = templated(1_200)
     assert list(near_duplicates(texts, processes=2)) == list(near_duplicates(texts, processes=1))
@@ -194,6 +198,7 @@ def test_nearly_all_edited_copies_are_found_and_nothing_else():
 # --- On disk --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(st.lists(streams, max_size=4), streams)
 @settings(deadline=None, max_examples=8)
 def test_an_index_that_grew_in_parts_is_that_of_all_at_once(parts: list[list[str]], asked: list[str]):

@@ -93,6 +93,7 @@ def covered(world: World) -> dict[str, float]:
     return {name: count / SIMULATIONS for name, count in hits.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in EVERY_DAY else pytest.mark.slow) for name in WORLDS]
 )

@@ -101,6 +101,7 @@ def test_beyond_a_number_of_questions_candidates_are_compared_and_the_context_sa
     assert (low.status, low.evidence) == ("pass", {"nearest": "Something else entirely, about trains."})
 
 
+@pytest.mark.slow
 @needs_data
 def test_beyond_it_nearly_all_rulings_are_those_of_the_whole_pool() -> None:
     questions = [row["question"] for row in rows("gsm8k/train.jsonl")[:1500]]

@@ -59,6 +59,7 @@ def test_of_six_mixed_problems_only_the_reward_tells() -> None:
     assert {name for name, each in found.items() if each.words == "right above wrong"} == {"reward"}
 
 
+@pytest.mark.slow
 @needs_data
 def test_each_planted_defect_is_seen_by_what_looks_for_it() -> None:
     found = {defect: measured(groups) for defect, groups in planted(math_samples(DATA)).items()}

@@ -50,7 +50,7 @@ def posed_from_gsm8k(folder: Path, draws: int) -> tuple[Made, list[dict[str, Any
 
 
 @pytest.mark.usefixtures("data")
-@pytest.mark.parametrize("draws", [60, pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("draws", [24, pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 def test_every_candidate_posed_from_real_seeds_is_accounted_for(tmp_path: Path, draws: int):
     made, log = posed_from_gsm8k(tmp_path, draws)
     ledger, said, found = made.ledger, attempts(made), problems(made)
@@ -209,6 +209,7 @@ rules = ["answer_matches"]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("data")
 def test_our_verdicts_agree_with_the_scores_of_grade_school_solutions(tmp_path: Path):
     """Two solutions for each of 1,319 problems; answers are written as `A: 18`."""

@@ -201,6 +201,7 @@ SELECTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("selection", ["worst reward", pytest.param("all three", marks=pytest.mark.slow)])
 def test_a_selection_depends_neither_on_shards_nor_on_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, selection: str

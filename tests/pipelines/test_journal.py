@@ -469,7 +469,7 @@ def test_processes_at_once_agree_on_every_reply(tmp_path):
     assert found(tmp_path, range(600)) == {int(number): reply.encode() for number, reply in told[0].items()}
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_what_a_killed_process_was_told_is_durable_is_there(tmp_path, kills):
     chance = random.Random(kills)
     acknowledged = set()

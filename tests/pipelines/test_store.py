@@ -192,6 +192,27 @@ def test_two_processes_may_write_the_same_output_at_once(tmp_path, folder):
     assert files(folder) == files(tmp_path / "made")
 
 
+READER = """
+import os, sys
+from pathlib import Path
+from pipelines.store import read_output
+
+import pyarrow.parquet
+
+before = os.listdir("/proc/self/task")
+assert read_output(Path(sys.argv[1]))
+print(len(os.listdir("/proc/self/task")) - len(before))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted in /proc")
+def test_reading_starts_no_thread(folder):
+    """A process that ended while Arrow started one was aborted, once in a few hundred times."""
+    write_output(folder, output(samples=40), closure={})
+    words = [sys.executable, "-c", READER, str(folder)]
+    assert subprocess.run(words, cwd=ROOT, text=True, capture_output=True, check=True).stdout == "0\n"
+
+
 # A full disk
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from itertools import product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -292,6 +293,7 @@ HONEST = [
 ]
 
 
+@pytest.mark.slow
 @needs_data
 def test_no_response_of_a_real_model_is_refused():
     responses = [text for row in rows("math_samples/qwen_math_8_samples.jsonl") for text in row["response"]]

@@ -192,6 +192,7 @@ def test_an_unreadable_problem_gets_no_box() -> None:
     assert box(text) is None
 
 
+@pytest.mark.slow
 def test_without_faults_every_posing_is_right() -> None:
     for i in range(300):
         part = parsed(pose(i, NONE).text)
@@ -199,6 +200,7 @@ def test_without_faults_every_posing_is_right() -> None:
         assert truth(part[0]) == part[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", ["wrong_author", "malformed", "truncated", "near_duplicate", "ambiguous", "leak", "refuse"]
 )
@@ -248,6 +250,7 @@ def test_solutions_of_an_ambiguous_problem_scatter() -> None:
         assert top <= 10
 
 
+@pytest.mark.slow
 def test_pass_rates_spread_over_the_whole_range() -> None:
     problems = [(q, a) for i in range(400) if (p := parsed(pose(i, NONE).text)) for q, a in [p]]
     passed = Counter(sum(s == a for s in solutions(q)) for q, a in problems)
@@ -298,6 +301,7 @@ def near(questions: list[str]) -> float:
     return sum(hit is not None for hit in hits) / len(questions)
 
 
+@pytest.mark.slow
 def test_few_problems_are_near_another_and_mostly_by_the_fault_for_it() -> None:
     clean = [well_formed(pose(i, NONE))[0] for i in range(1000)]
     share, without = near([q for q, _ in candidates(1060)]), near(clean)
@@ -305,6 +309,7 @@ def test_few_problems_are_near_another_and_mostly_by_the_fault_for_it() -> None:
     assert without < share / 2
 
 
+@pytest.mark.slow
 def test_a_call_takes_about_a_millisecond() -> None:
     prompts = [rendered("solve/boxed", question=q) for q, _ in candidates(300)]
     start = time.process_time()

@@ -120,6 +120,7 @@ def test_a_solution_is_judged_by_its_answer() -> None:
     assert score(task, "It is 57.") <= 2
 
 
+@pytest.mark.slow
 def test_the_worst_of_four_responses_tells_defective_instructions() -> None:
     made = [posed(i, Faults(defective=0.3, refuse=0, malformed=0)) for i in range(300)]
     scored = sorted(made, key=worst)

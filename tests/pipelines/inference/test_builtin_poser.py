@@ -232,6 +232,7 @@ def code_points() -> Callable[[str], str]:
     return lambda text: "".join(chr(0x100 + seen.setdefault(w, len(seen))) for w in re.findall(r"\w+", text.lower()))
 
 
+@pytest.mark.slow
 def test_problems_are_worded_differently() -> None:
     encode = code_points()
     texts = [encode(p.question) for _, p in posed(1000)]
