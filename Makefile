@@ -2,7 +2,7 @@
 # Another interpreter: make test PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint bench docs constraints clean
+.PHONY: help demo test test-slow test-trainers lint bench docs constraints clean
 
 # The first of these that is 3.11 to 3.13 and can make environments. Looked for only when one is to be made.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -18,6 +18,7 @@ help:
 	@echo 'make demo         make a dataset of 200 problems with 8 attempts each; needs no GPU and no key'
 	@echo 'make test         the everyday tests'
 	@echo 'make test-slow    the tests that take minutes, and property tests on more examples'
+	@echo 'make test-trainers  real trainers and their loaders on what is exported; brings torch'
 	@echo 'make lint         ruff and pyright'
 	@echo 'make bench        the benchmarks that are over in minutes'
 	@echo 'make docs         write the generated parts of README.md and docs/ anew'
@@ -35,6 +36,9 @@ test: .venv/.dev
 
 test-slow: .venv/.dev
 	HYPOTHESIS_PROFILE=thorough $(RUN) pytest -m 'slow or hypothesis' --timeout 1200
+
+test-trainers: .venv-trainers/.made
+	.venv-trainers/bin/python -m pytest -m slow -rs --timeout 600 tests/trainers
 
 lint: .venv/.dev
 	$(RUN) ruff check .
@@ -55,7 +59,7 @@ constraints: .venv/.dev
 		--no-emit-index-url --no-header --no-annotate --output-file constraints.txt pyproject.toml
 
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-trainers .pytest_cache .ruff_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: what is installed stays installed until pyproject.toml or constraints.txt change.
@@ -71,4 +75,16 @@ clean:
 	@"$(PYTHON)" -c $(SUITABLE) 2>/dev/null || { \
 		echo 'Thoughtmill needs Python 3.11, 3.12 or 3.13 with venv (make PYTHON=/path/to/python)' >&2; exit 2; }
 	"$(PYTHON)" -m venv .venv
+	@touch $@
+
+# Torch first and alone: whatever is installed after it would choose the build of several gigabytes. One of the loaders
+# brings a package `tests` that would hide ours.
+TRAINERS_PIP = .venv-trainers/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
+.venv-trainers/.made: .venv/.made pyproject.toml tests/trainers/requirements.txt tests/trainers/loaders.txt
+	.venv/bin/python -m venv --clear .venv-trainers
+	$(TRAINERS_PIP) 'torch==2.13.0+cpu' || $(TRAINERS_PIP) torch
+	$(TRAINERS_PIP) --requirement tests/trainers/requirements.txt
+	$(TRAINERS_PIP) --editable .
+	$(TRAINERS_PIP) --no-deps --requirement tests/trainers/loaders.txt
+	rm -rf .venv-trainers/lib/python3*/site-packages/tests
 	@touch $@

@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -39,11 +40,15 @@ class Load(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """What one process took: seconds, MB, and what its server saw (`serving`: first to last request)."""
+    """What one process took: seconds, MB, and what its server saw.
+
+    `first`: until the first request; `serving`: from there to the last.
+    """
 
     cpu: float
     wall: float
     peak: float
+    first: float
     serving: float
     requests: int
     repeats: int
@@ -129,6 +134,7 @@ def run(side: str, load: Load) -> Cost:
     ):
         seeds = Path(folder) / "seeds.jsonl"
         write_seeds(seeds, load.questions)
+        started = time.time()
         cpu, wall, peak = measure(SIDES[side](load, url=url, seeds=seeds), folder=Path(folder))
         with urllib.request.urlopen(url.removesuffix("/v1") + "/stats") as response:
             seen = orjson.loads(response.read())
@@ -136,6 +142,7 @@ def run(side: str, load: Load) -> Cost:
         cpu=cpu,
         wall=wall,
         peak=peak,
+        first=seen["first"] - started,
         serving=seen["last"] - seen["first"],
         requests=seen["requests"],
         repeats=seen["repeats"],
@@ -173,6 +180,7 @@ def rate(options: argparse.Namespace) -> Iterator[Row]:
     yield "requests/s as served", {side: cost.requests / cost.serving for side, cost in costs.items()}
     yield "requests/s of the whole run", {side: cost.requests / cost.wall for side, cost in costs.items()}
     yield "CPU s/1,000", {side: per_thousand(cost) for side, cost in costs.items()}
+    yield "s to the first request", {side: cost.first for side, cost in costs.items()}
     yield "peak in flight", {side: cost.peak_in_flight for side, cost in costs.items()}
 
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from docs import licences, reference, verifiers
+from docs import licences, reference, trainers, verifiers
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- transcript: written by `make docs` -->\n", "<!-- end of transcript -->\n"
@@ -26,6 +26,7 @@ SHOWN = 63  # lines of one command's output
 def main() -> None:
     write(ROOT / "docs" / "reference.md", reference.render())
     write(ROOT / "docs" / "verifiers.md", verifiers.render())
+    write(ROOT / "docs" / "trainers.md", trainers.render())
     write(ROOT / "docs" / "licences.md", licences.render())
     readme = ROOT / "README.md"
     write(readme, with_transcript(readme.read_text(encoding="utf-8"), transcript()))

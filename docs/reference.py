@@ -123,10 +123,16 @@ def _models() -> str:
 
 def _views() -> str:
     rows = [
-        [f"`{name}`", str(view.version), ", ".join(f"`{column}`" for column in view.schema().names)]
+        [
+            f"`{name}`",
+            str(view.version),
+            view.kind,
+            view.about,
+            ", ".join(f"`{each}`" for each in view.schema().names),
+        ]
         for name, view in VIEWS.items()
     ]
-    return _section("Views", "", ["view", "version", "columns"], rows)
+    return _section("Views", "", ["view", "version", "for", "a row is", "columns"], rows)
 
 
 def _prompts() -> str:

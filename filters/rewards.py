@@ -5,11 +5,13 @@ that can be killed, shared by all rewards of a process.
 
     GRPOTrainer(..., reward_funcs=verified, train_dataset=rows)       # TRL: rows has the columns answer, verifier
     custom_reward_function.path=.../filters/rewards.py                # verl: name=compute_score
+    --reward.remote_url .../filters/rewards.py                        # OpenRLHF: finds reward_func
     reward("math", r"\\frac{1}{3}", response)                           # plain Python: 1.0, 0.0 or None
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +25,12 @@ Completion = str | Sequence[Mapping[str, Any]]
 
 # Sources that are known to verl and are mathematics; those of code need tests in the form that we read.
 MATH_SOURCES = ("gsm8k", "math", "aime", "amc", "olympiad", "minerva", "numina", "deepscaler", "dapo", "orz")
+
+# What models end a turn with. OpenRLHF hands it to rewards as text; in a short answer it would be part of the answer.
+END_OF_TURN = (
+    *("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<|end|>", "<|return|>"),
+    *("</s>", "<eos>", "<end_of_turn>", "<turn|>", "<\uff5cend\u2581of\u2581sentence\uff5c>"),
+)
 
 
 def reward(verifier: str, reference: Any, response: Completion | None) -> float | None:
@@ -78,6 +86,44 @@ def compute_score(
     """
     told = reward((extra_info or {}).get("verifier") or _verifier_of(data_source), ground_truth, solution_str)
     return {"score": told or 0.0, "acc": told or 0.0, "decided": float(told is not None)}
+
+
+def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
+    """The rewards of responses, for OpenRLHF's `--reward.remote_url FILE.py`: tensors of one number for each.
+
+    A query is the prompt as the model saw it, with the response after it. A label is JSON text with `answer` and
+    `verifier`, or the reference answer itself where that is mathematics. What could not be decided gets 0.0, with
+    `decided` 0.0 in the logs. Raises KeyError for an unknown verifier, ValueError for a query that does not begin
+    with its prompt.
+    """
+    import torch  # pyright: ignore[reportMissingImports]  # OpenRLHF has it; this package need not
+
+    responses = [_response(query, prompt) for query, prompt in zip(queries, prompts, strict=True)]
+    meant = [_labelled(label) for label in labels]
+    told = verified(responses, [reference for reference, _ in meant], [kind for _, kind in meant])
+    rewards = torch.tensor([each or 0.0 for each in told])
+    decided = torch.tensor([float(each is not None) for each in told])
+    return {"rewards": rewards, "scores": rewards, "extra_logs": {"decided": decided}}
+
+
+def _response(query: str, prompt: str) -> str:
+    """What follows the prompt, without the marks that end a turn."""
+    if not query.startswith(prompt):
+        raise ValueError(f"a query that does not begin with its prompt (was it cut?): {query[:80]!r}")
+    said = query[len(prompt) :].rstrip()
+    while mark := next((mark for mark in END_OF_TURN if said.endswith(mark)), None):
+        said = said.removesuffix(mark).rstrip()
+    return said
+
+
+def _labelled(label: str) -> tuple[Any, str | None]:
+    """The reference of a label, and the verifier that it names, if it does."""
+    try:
+        told = json.loads(label)
+    except json.JSONDecodeError:
+        return label, None
+    names_both = isinstance(told, dict) and told.keys() == {"answer", "verifier"}
+    return (told["answer"], told["verifier"]) if names_both else (label, None)
 
 
 def _verifier_of(source: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from flows import cli_datasets, cli_files
-from flows.exits import EXIT_NOTHING, BadSetup, or_one_line
+from flows.exits import EXIT_NOTHING, BadSetup, or_one_line, refusals
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,30 +34,40 @@ MODELS = click.option(
 
 
 @main.command()
-@click.argument("recipe")
+@click.argument("recipe", required=False)
+@click.option("--from", "published", metavar="ORG/REPO[@vN]", help="Run the recipe of a dataset on the Hub instead.")
 @CHANGES
 @MODELS
 @click.option("--name", help="The dataset to make, if not the recipe's own name.")
 @click.option("--workers", type=click.IntRange(min=1), help="Shards at once; changes no fact.")
 @click.option("--quiet", is_flag=True, help="No progress line.")
 def run(
-    recipe: str, changes: tuple[str, ...], models: tuple[str, ...], name: str | None, workers: int | None, quiet: bool
+    recipe: str | None,
+    published: str | None,
+    changes: tuple[str, ...],
+    models: tuple[str, ...],
+    name: str | None,
+    workers: int | None,
+    quiet: bool,
 ) -> None:
     """Run RECIPE until it has its rows, and write the next version of its dataset."""
     from flows import make, show
     from flows.lean import lean
 
+    if (recipe is None) == (published is None):
+        raise click.UsageError("say a RECIPE, or --from and a dataset on the Hub")
     all_changes = [*changes, *_bindings(models)]
 
     def job() -> Any:
+        path = _fetched(published, all_changes) if published else str(recipe)
         if os.environ.get("PREFECT_API_URL"):  # a server is set: its UI shows the run
-            return _through_prefect(recipe, all_changes, name, workers)
+            return _through_prefect(path, all_changes, name, workers)
         lean()
         with show.progress(quiet=quiet) as watch:
             return asyncio.run(
                 _interruptible(
                     lambda began: make.make(
-                        recipe, changes=all_changes, dataset=name, workers=workers, watch=watch, began=began
+                        path, changes=all_changes, dataset=name, workers=workers, watch=watch, began=began
                     )
                 )
             )
@@ -74,12 +84,13 @@ def run(
 @click.option("--rows", default=3, show_default=True, type=click.IntRange(min=1), help="How many draws.")
 def preview(recipe: str, changes: tuple[str, ...], models: tuple[str, ...], rows: int) -> None:
     """Take the first draws of RECIPE through the whole line and show them, with the exact prompts."""
-    from flows import make, show
+    from flows import make
+    from flows.preview import preview as show
 
     bound, shard = or_one_line(
         lambda: asyncio.run(make.preview(recipe, changes=[*changes, *_bindings(models)], rows=rows))
     )
-    show.preview(bound, shard)
+    show(bound, shard)
 
 
 @main.command()
@@ -111,6 +122,15 @@ def rules_() -> None:
 
 def _bindings(models: tuple[str, ...]) -> list[str]:
     return [f"models.{binding}" for binding in models]
+
+
+def _fetched(published: str, changes: list[str]) -> str:
+    """The recipe of a dataset on the Hub, brought here."""
+    from pipelines.published import fetch_recipe
+    from pipelines.store import data_folder
+
+    with refusals():
+        return str(fetch_recipe(published, into=data_folder() / "recipes", changes=changes))
 
 
 def _through_prefect(recipe: str, changes: list[str], name: str | None, workers: int | None) -> Any:

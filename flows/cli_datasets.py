@@ -14,11 +14,34 @@ from flows.exits import EXIT_NOTHING, BadSetup, or_one_line, refusals
 @click.command()
 @click.argument("dataset")
 @click.argument("row", required=False)
-def show(dataset: str, row: str | None) -> None:
-    """Show DATASET (NAME or NAME@vN), or the whole story of one ROW of it: its number, or the id of any fact."""
-    from flows import show as screen
+@click.option("--full", is_flag=True, help="Fold no long text.")
+@click.option("--attempt", "attempts", multiple=True, type=int, metavar="N", help="Print this attempt whole, too.")
+@click.option("--diff", "pair", metavar="A,B", help="Two attempts side by side.")
+def show(dataset: str, row: str | None, full: bool, attempts: tuple[int, ...], pair: str | None) -> None:
+    """Show DATASET (NAME or NAME@vN), or the whole story of one ROW of it.
 
-    or_one_line(lambda: screen.dataset(dataset, row))
+    ROW is the number of an accepted row, draw:N for any candidate, or the id of any fact (8 digits of it will do).
+    """
+    from flows import show as screen
+    from flows import story
+
+    def job() -> None:
+        folder = screen.find_version(dataset)
+        if row is None:
+            screen.dataset(folder, dataset)
+            return
+        with refusals():
+            story.show(folder, row, full=full, attempts=attempts, diff=_two(pair) if pair else None)
+
+    or_one_line(job)
+
+
+def _two(pair: str) -> tuple[int, int]:
+    """The two numbers of A,B. Raises ValueError."""
+    first, _, second = pair.partition(",")
+    if not (first.strip().isdigit() and second.strip().isdigit()):
+        raise ValueError(f"--diff takes the numbers of two attempts, as in --diff 1,2, and not {pair!r}")
+    return int(first), int(second)
 
 
 @click.command()
@@ -92,9 +115,8 @@ def rollback(dataset: str, version: str) -> None:
 @click.option("--seed", default=0, show_default=True, help="Of the split.")
 def export(dataset: str, view: str, consumer: str, out: Path, split: float, seed: int) -> None:
     """Write a view of DATASET (NAME or NAME@vN) as a trainer loads it, with what else it needs beside it."""
-    from pipelines.export import export as write
-
     from flows import show
+    from pipelines.export import export as write
 
     def job() -> Any:
         with refusals():
@@ -117,9 +139,8 @@ def publish(dataset: str, repo: str, private: bool | None, quiet: bool) -> None:
 
     The token is that of HF_TOKEN or of `hf auth login`.
     """
-    from pipelines.publish import publish as send
-
     from flows import show
+    from pipelines.publish import publish as send
 
     def job() -> Any:
         with show.counting("publishing", quiet=quiet) as watch, refusals():

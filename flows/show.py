@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from rich.console import Console
 from rich.padding import Padding
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -20,24 +19,24 @@ from filters.answers import wilson
 from filters.table import RULES
 from filters.verifiers import VERIFIERS, answer_in
 from pipelines import recipe as recipes
-from pipelines.records import Attempt, Problem, Verdict
+from pipelines.pin import current
 from pipelines.release import read_version, versions
 from pipelines.store import data_folder
 
 if TYPE_CHECKING:
-    import duckdb
-
     from flows.curate import Curated
     from flows.make import Made
     from flows.run import Progress
     from flows.verify import Report
     from pipelines.bind import Recipe
-    from pipelines.stage import Shard
+    from pipelines.export import Exported
+    from pipelines.publish import Published
 
 screen = Console(highlight=False, soft_wrap=False)
 aside = Console(stderr=True, highlight=False)
 
-LONGEST = 4000  # characters of one text, in the story of a row
+LONGEST = 4000  # characters of one text
+CARD = 100_000
 STYLES = {"pass": "green", "fail": "red", "unsure": "yellow", "error": "magenta"}
 
 
@@ -197,7 +196,7 @@ def everything() -> None:
 
 
 def find_version(name: str) -> Path:
-    """The folder of `NAME` (its latest version) or `NAME@vN`. Raises NotThere."""
+    """The folder of `NAME` (its current version) or `NAME@vN`. Raises NotThere."""
     dataset, _, version = name.partition("@")
     datasets = data_folder() / "datasets"
     there = sorted(path.name for path in datasets.glob("*") if versions(path))
@@ -205,128 +204,41 @@ def find_version(name: str) -> Path:
         raise NotThere(f"no dataset {dataset!r}; there are: {', '.join(there) or 'none yet'}")
     found = versions(datasets / dataset)
     if not version:
-        return found[-1]
+        return current(datasets / dataset)
     if version not in [folder.name for folder in found]:
         raise NotThere(f"no version {version!r} of {dataset}; there are: {', '.join(each.name for each in found)}")
     return datasets / dataset / version
 
 
-def dataset(name: str, row: str | None) -> None:
-    """A dataset's card and books, or the story of one row. Raises NotThere."""
-    folder = find_version(name)
-    if row is not None:
-        story(folder, row)
-        return
-    screen.print(plain((folder / "README.md").read_text()))
+def dataset(folder: Path, name: str) -> None:
+    """A version's card, and where it lies."""
+    screen.print(plain((folder / "README.md").read_text(), most=CARD))
     screen.print(f"rows: {read_version(folder)['rows']}  folder: {folder}", markup=False, soft_wrap=True)
     screen.print(f"thoughtmill show {name} 0 shows why the first row is there", markup=False)
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# The story of a row
+def exported(made: Exported) -> None:
+    """What an export wrote, and what is in no file."""
+    parts = ", ".join(f"{count:,} rows in {split}" for split, count in made.splits.items())
+    screen.print(plain(parts or "no rows"))
+    for reason, count in made.left_out.items():
+        screen.print(plain(f"left out {count:,}: {reason}"), style="yellow")
+    if made.longest_prompt:
+        screen.print(f"the longest prompt has {made.longest_prompt:,} characters", style="dim")
+    screen.print(plain(f"wrote {', '.join(made.files)} to {made.folder}"), soft_wrap=True)
+    screen.print(plain(f"{made.folder / 'README.md'} says how to train on it"), soft_wrap=True)
 
 
-def story(folder: Path, row: str) -> None:
-    """Everything about one draw: seeds, posing, problem, attempts, and every verdict with its reason."""
-    from pipelines.store import connect
-
-    connection = connect([folder / "facts"])
-    _tell(facts_of(connection, _draw(connection, row)))
-
-
-def _draw(connection: duckdb.DuckDBPyConnection, row: str) -> int:
-    """The draw of the n-th accepted row, or of the fact with that id."""
-    if row.isdigit() and len(row) < 12:
-        found = connection.execute(
-            "select draw from verdicts where rule = 'accepted@1' and status = 'pass' order by draw limit 1 offset ?",
-            [int(row)],
-        ).fetchall()
-    else:
-        queries = " union all ".join(f"select draw, id from {name}" for name in ("problems", "attempts", "verdicts"))
-        found = connection.execute(f"select draw from ({queries}) where id = ?", [row]).fetchall()
-    if not found or found[0][0] is None:
-        raise NotThere(f"no accepted row and no fact of a draw is called {row!r}")
-    return found[0][0]
-
-
-def facts_of(connection: duckdb.DuckDBPyConnection, draw: int) -> Mapping[str, list[Any]]:
-    """The facts of a draw, and the seeds that it was made from."""
-    from pipelines.records import from_table
-
-    problems = (
-        "select * from problems where draw = $1 or id in (select unnest(parents) from problems where draw = $1)"
-    )
-    found = {}
-    for name, kind in (("problems", Problem), ("attempts", Attempt), ("verdicts", Verdict)):
-        query = problems if name == "problems" else f"select * from {name} where draw = $1"
-        found[name] = from_table(kind, connection.sql(query, params=[draw]).to_arrow_table())
-    return found
-
-
-def _tell(facts: Mapping[str, list[Any]]) -> None:
-    about: dict[str, list[Verdict]] = {}
-    for each in facts["verdicts"]:
-        for subject in each.subjects:
-            about.setdefault(subject, []).append(each)
-    for problem in facts["problems"]:
-        _tell_problem(problem, about.get(problem.id, []))
-        for attempt in facts["attempts"]:
-            if attempt.problem == problem.id:
-                _tell_attempt(attempt, about.get(attempt.id, []))
-
-
-def _tell_problem(problem: Problem, verdicts: list[Verdict]) -> None:
-    screen.print(Rule(f"{problem.kind} {problem.id[:12]}", align="left"))
-    screen.print(plain(problem.question))
-    if problem.answer is not None:
-        screen.print(Text.assemble(("answer ", "bold"), plain(problem.answer)))
-    _tell_verdicts(verdicts)
-
-
-def _tell_attempt(attempt: Attempt, verdicts: list[Verdict]) -> None:
-    title = f"{attempt.role} ({attempt.model}), sample {attempt.sample}, {attempt.finish}, {attempt.prompt}"
-    screen.print(plain(title, style="bold cyan"))
-    if attempt.turns[-1].reasoning:
-        screen.print(Padding(plain(attempt.turns[-1].reasoning, style="dim"), (0, 0, 0, 4)))
-    screen.print(Padding(plain(attempt.text), (0, 0, 0, 2)))
-    _tell_verdicts(verdicts)
-
-
-def _tell_verdicts(verdicts: list[Verdict]) -> None:
-    for each in verdicts:
-        evidence = orjson.loads(each.evidence)
-        reason = evidence.pop("reason", None) or ""
-        score = "" if each.score is None else f" {each.score:.3g}"
-        value = "" if each.value is None else f" → {each.value}"
-        screen.print(
-            Text.assemble(
-                ("  " + each.status.ljust(7), STYLES[each.status]),
-                f"{each.rule}{score}",
-                plain(value, most=200),
-                plain(f"  {reason}" if reason else "", most=300),
-            )
-        )
-
-
-def preview(recipe: Recipe, shard: Shard) -> None:
-    """The first draws of a recipe, end to end, each with the exact prompts."""
-    for draw in range(shard.start, shard.stop):
-        screen.print(Rule(f"draw {draw}", style="bold"))
-        seen: set[str] = set()
-        for attempt in (each for each in shard.facts.attempts if each.draw == draw):
-            if attempt.prompt not in seen:
-                seen.add(attempt.prompt)
-                screen.print(plain(f"prompt {attempt.prompt}, {attempt.sampling}", style="bold"))
-                for turn in attempt.turns[:-1]:
-                    screen.print(Padding(plain(f"[{turn.role}]\n{turn.content}", style="dim"), (0, 0, 0, 2)))
-        _tell({name: [each for each in kind if each.draw == draw] for name, kind in _by_name(shard)})
-    screen.print(f"{len(shard.live)} of {shard.stop - shard.start} draws got through the line of {recipe.name}")
-
-
-def _by_name(shard: Shard) -> Iterator[tuple[str, list[Any]]]:
-    yield "problems", shard.facts.problems
-    yield "attempts", shard.facts.attempts
-    yield "verdicts", shard.facts.verdicts
+def published(made: Published) -> None:
+    """Where a version is on the Hub."""
+    for note in made.notes:
+        screen.print(plain(note), style="yellow", soft_wrap=True)
+    if not made.is_new:
+        screen.print(plain(f"already there: {made.repo}@{made.tag}, commit {made.sha[:12]}"), soft_wrap=True)
+        return
+    size = f"{made.files:,} files, {made.bytes / 1e6:,.1f} MB of rows"
+    screen.print(plain(f"published {made.repo}@{made.tag}, commit {made.sha[:12]}: {size}"), soft_wrap=True)
+    screen.print(plain(f"thoughtmill run --from {made.repo}@{made.tag} makes it again"), soft_wrap=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------

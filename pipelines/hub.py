@@ -13,13 +13,13 @@ from __future__ import annotations
 import errno
 import re
 import secrets
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
+from pipelines.hub_errors import cause, is_busy, is_offline, line, patiently, status
 from pipelines.records import digest
 
 if TYPE_CHECKING:
@@ -30,11 +30,8 @@ ENDINGS = (".parquet", ".jsonl", ".jsonl.gz")
 OTHERS = (".json", ".csv", ".tsv", ".arrow", ".zip", ".tar", ".gz", ".zst", ".xz", ".feather", ".avro")
 CONVERTED = "refs/convert/parquet"  # the branch where the Hub keeps what it made of main
 WAITS = (1.0, 4.0, 15.0)  # seconds between attempts
-LONGEST = 60.0  # seconds to wait because the Hub says so
 PATIENCE = 20.0  # seconds for the Hub's first answer
 SHOWN = 8  # names in a message
-
-T = TypeVar("T")
 
 
 class HubError(ValueError):
@@ -104,7 +101,7 @@ def fetch(
     except HubError:
         raise
     except Exception as error:
-        raise HubError(_line(_reason(error, asked, hub))) from error
+        raise HubError(line(_reason(error, asked, hub))) from error
 
 
 def _asked(name: str) -> _Asked:
@@ -135,7 +132,7 @@ def _fetch(asked: _Asked, hub: _Hub) -> Fetched:
         return _fetched(asked, hub, found, files, notes)
     if asked.revision == "main" and not _matching(found.names, "", ENDINGS):
         return _converted(asked, hub, found)
-    raise HubError(_line(_nothing(asked, found.names)))
+    raise HubError(line(_nothing(asked, found.names)))
 
 
 def _converted(asked: _Asked, hub: _Hub, main: _Commit) -> Fetched:
@@ -145,10 +142,10 @@ def _converted(asked: _Asked, hub: _Hub, main: _Commit) -> Fetched:
     try:
         found = _commit(asked._replace(revision=CONVERTED), hub)
     except RevisionNotFoundError:
-        raise HubError(_line(_nothing(asked, main.names))) from None
+        raise HubError(line(_nothing(asked, main.names))) from None
     files = _matching(found.names, asked.path, ENDINGS)
     if not files:
-        raise HubError(_line(_nothing(asked._replace(revision=CONVERTED), found.names)))
+        raise HubError(line(_nothing(asked._replace(revision=CONVERTED), found.names)))
     sources = _matching(main.names, "", OTHERS) or main.names
     partly = [file for file in files if "/partial-" in f"/{file}"]
     notes = (f"converted to Parquet by the Hub ({CONVERTED}) from {_some(sources)}",)
@@ -224,7 +221,7 @@ def _commit(asked: _Asked, hub: _Hub) -> _Commit:
         endpoint=hub.api.endpoint,
         library_name="thoughtmill",
     )
-    snapshot = _patiently(download, () if silence else hub.waits)
+    snapshot = patiently(download, () if silence else hub.waits)
     names = tuple(sorted(file.path for file in listed()))
     return _Commit(sha, Path(snapshot), names, _stale(silence) if silence and sha != asked.revision else ())
 
@@ -247,81 +244,28 @@ def _silence(asked: _Asked, hub: _Hub) -> Exception | None:
     first error, and do not tell.
     """
     try:
-        _patiently(partial(hub.api.dataset_info, asked.repo, revision=asked.revision, timeout=PATIENCE), hub.waits)
+        patiently(partial(hub.api.dataset_info, asked.repo, revision=asked.revision, timeout=PATIENCE), hub.waits)
     except Exception as error:
-        if not (_is_offline(error) or _is_busy(error)):
+        if not (is_offline(error) or is_busy(error)):
             raise
         return error
     return None
 
 
-def _patiently(call: Callable[[], T], waits: Sequence[float]) -> T:
-    """What the call returns, called again after each wait while the Hub is busy."""
-    for wait in waits:
-        try:
-            return call()
-        except Exception as error:
-            if not _is_busy(error):
-                raise
-            time.sleep(max(wait, min(_retry_after(error), LONGEST)))
-    return call()
-
-
 # --- Errors ---------------------------------------------------------------------------------------------------
 
 
-def _cause(error: BaseException) -> BaseException:
-    """The error behind the library's word that the cache could not help either."""
-    from huggingface_hub.errors import LocalEntryNotFoundError, RevisionResolutionError
-
-    while isinstance(error, LocalEntryNotFoundError | RevisionResolutionError) and error.__cause__:
-        error = error.__cause__
-    return error
-
-
-def _status(error: BaseException) -> int:
-    """Of the Hub's answer; 0 where it is not about one."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    cause = _cause(error)
-    return cause.response.status_code if isinstance(cause, HfHubHTTPError) else 0
-
-
-def _is_busy(error: BaseException) -> bool:
-    """Whether another attempt may do: too many requests, a server's error, an answer that was cut."""
-    import httpx2
-
-    cut = (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError, httpx2.ReadTimeout)
-    return _status(error) in (408, 429) or _status(error) >= 500 or isinstance(_cause(error), cut)
-
-
-def _is_offline(error: BaseException) -> bool:
-    import httpx2
-    from huggingface_hub.errors import OfflineModeIsEnabled
-
-    return isinstance(_cause(error), OfflineModeIsEnabled | httpx2.TransportError)
-
-
-def _retry_after(error: BaseException) -> float:
-    """Seconds, where the Hub told them."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    cause = _cause(error)
-    told = cause.response.headers.get("Retry-After", "") if isinstance(cause, HfHubHTTPError) else ""
-    return float(told) if re.fullmatch(r"[0-9]{1,9}", told) else 0.0
-
-
 def _kind(error: BaseException) -> str:
-    return f"it answers {_status(error)}" if _status(error) else type(_cause(error)).__name__
+    return f"it answers {status(error)}" if status(error) else type(cause(error)).__name__
 
 
 def _reason(error: Exception, asked: _Asked, hub: _Hub) -> str:
     """What a person should know about the error: never what the server wrote, which may be anything."""
     from huggingface_hub import errors, get_token
 
-    cause = _cause(error)
+    found = cause(error)
     login = "set HF_TOKEN to one that may read it" if get_token() else "set HF_TOKEN, or log in with `hf auth login`"
-    match cause:
+    match found:
         case errors.GatedRepoError():
             return f"{asked} is gated: ask for access on its page, then {login}"
         case errors.RepositoryNotFoundError():
@@ -332,26 +276,26 @@ def _reason(error: Exception, asked: _Asked, hub: _Hub) -> str:
             )
         case errors.DisabledRepoError():
             return f"{asked.repo} is disabled on the Hub: its authors or the Hub withdrew it"
-        case errors.HfHubHTTPError() if _status(cause) in (401, 403):
-            return f"the Hub refuses the token for {asked} ({_status(cause)}): {login}"
+        case errors.HfHubHTTPError() if status(found) in (401, 403):
+            return f"the Hub refuses the token for {asked} ({status(found)}): {login}"
         case (
             errors.CachedRepoTreeNotFoundError() | errors.RevisionResolutionError() | errors.LocalEntryNotFoundError()
         ):
             return f"{asked} is not whole in {hub.blobs}, and the Hub cannot be reached: connect once, or free space"
         case errors.HFValidationError():
-            return f"{asked.repo!r} is no name of a dataset: {cause}"
+            return f"{asked.repo!r} is no name of a dataset: {found}"
         case errors.XetDownloadError():
             return f"the download of {asked} broke off: run it again, what is there stays"
-        case _ if _is_offline(cause):
-            kind = type(cause).__name__
+        case _ if is_offline(found):
+            kind = type(found).__name__
             return f"no Hub can be reached for {asked} ({kind}), and {hub.blobs} holds no whole copy: connect once"
         case errors.HfHubHTTPError():
-            return f"the Hub answers {_status(cause)} for {asked}: try again later"
+            return f"the Hub answers {status(found)} for {asked}: try again later"
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             return f"no space left for {asked} in {hub.blobs}: free some, or give another cache"
         case OSError(errno=int()):
-            return f"{asked} cannot be kept in {hub.blobs}: {cause.strerror}"
-    kind = type(cause).__name__
+            return f"{asked} cannot be kept in {hub.blobs}: {found.strerror}"
+    kind = type(found).__name__
     return f"the answer for {asked} makes no sense ({kind}): is HF_ENDPOINT a Hub, or does this network want a login?"
 
 
@@ -372,8 +316,3 @@ def _nothing(asked: _Asked, names: Sequence[str]) -> str:
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more if names else "no files"
-
-
-def _line(text: str) -> str:
-    """As one line of what can be printed."""
-    return "".join(sign if sign.isprintable() else " " for sign in text)

@@ -30,6 +30,7 @@ import tomli_w
 
 from filters import cascade
 from pipelines import card
+from pipelines.card_about import funnel, local_configs
 from pipelines.curriculum import Order, Stage, write_curriculum
 from pipelines.records import SCHEMA_VERSION, Verdict, digest, from_table, schema, to_table
 from pipelines.reports.markdown import markdown
@@ -83,7 +84,8 @@ def release(datasets: Path, *, name: str, parts: Sequence[Part], stop: int, plan
     home = datasets / name
     home.mkdir(parents=True, exist_ok=True)
     for left in home.glob(".*"):  # by a run that was killed while it wrote a version
-        shutil.rmtree(left)
+        if left.is_dir():
+            shutil.rmtree(left)
     aside = home / f".{uuid.uuid4().hex[:8]}"
     try:
         facts = write_facts(aside / "facts", parts, stop)
@@ -93,8 +95,8 @@ def release(datasets: Path, *, name: str, parts: Sequence[Part], stop: int, plan
             return Released(same, False, orjson.loads((same / "ledger.json").read_bytes()))
         folder = home / f"v{_number(home) + 1}"
         books, rows = _write_all(aside, plan)
-        _write_about(aside, name=name, version=folder.name, recipe=plan.recipe, books=books, rows=rows, key=key)
         _write_prompts(aside / "prompts", plan.prompts)
+        _write_about(aside, version=folder.name, recipe=plan.recipe, books=books, rows=rows, key=key)
         _put_in_place(aside, folder)
         return Released(folder, True, books)
     except OSError as error:
@@ -118,7 +120,8 @@ def _write_all(folder: Path, plan: Plan) -> tuple[dict[str, Any], dict[str, int]
         books = ledger(connection, plan.prices)
         if plan.seeds_in_benchmarks:
             books["seeds_in_benchmarks"] = plan.seeds_in_benchmarks
-        _write_report(folder / "report", report_of_version(connection, benchmarks=plan.benchmarks))
+        told = report_of_version(connection, benchmarks=plan.benchmarks)
+        _write_report(folder / "report", {**told, "funnel": funnel(plan.recipe, books)})
         rows = _write_views(folder, connection, plan.views)
         _write_curriculum(folder / "curriculum", connection, plan)
         if selector := random_arm(connection, plan.selectors):
@@ -356,7 +359,6 @@ def _write_prompts(folder: Path, prompts: Mapping[str, str]) -> None:
 def _write_about(
     folder: Path,
     *,
-    name: str,
     version: str,
     recipe: Mapping[str, Any],
     books: Mapping[str, Any],
@@ -365,7 +367,8 @@ def _write_about(
 ) -> None:
     replace(folder / "ledger.json", orjson.dumps(books, option=orjson.OPT_INDENT_2))
     replace(folder / "recipe.toml", tomli_w.dumps(recipe).encode())
-    replace(folder / "README.md", card.render(name, version, recipe, books, rows).encode())
+    about = card.about(folder)._replace(version=version, rows=rows, configs=local_configs(rows))
+    replace(folder / "README.md", card.render(about).encode())
     files = {path.name: checksum(path.read_bytes()) for path in sorted(folder.glob("facts/*"))}
     told = {"version": version, "digest": key, "schema": SCHEMA_VERSION, "rows": rows, "files": files}
     replace(folder / "version.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))

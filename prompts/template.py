@@ -1,7 +1,8 @@
 """Prompt templates: Markdown files with a small header, rendered strictly.
 
 A template `solve/boxed` is the file `prompts/solve/boxed.md`, or a file of that name in the folder of the recipe
-that uses it. Its header says what it asks, what it expects back and where it comes from; only the text below it is
+that uses it. Its header says what it asks, what it expects back and where it comes from, and which of its variables
+are private (a hint, a reference: shown to this model, and in no prompt that is exported); only the text below it is
 sent. `{{name}}` stands for a value; a line `[system]` or `[user]` begins a message, and without one the whole text
 is the user's message.
 """
@@ -31,6 +32,7 @@ class Template:
         self.text = text
         self.header, self.body = _split_header(name, text)
         self.variables = frozenset(VARIABLE.findall(self.body))
+        self.private = _private(name, self.header, self.variables)
         self.digest = hashlib.blake2b(self.body.encode(), digest_size=8).hexdigest()
 
     def __str__(self) -> str:
@@ -85,6 +87,14 @@ def _split_header(name: str, text: str) -> tuple[dict[str, str], str]:
         raise TemplateError(f"prompt {name!r} has no header: begin it with lines between two lines of ---")
     lines = [line.partition(":") for line in found[1].splitlines()]
     return {key.strip(): value.strip() for key, _, value in lines}, found[2].strip()
+
+
+def _private(name: str, header: Mapping[str, str], variables: frozenset[str]) -> list[str]:
+    """The variables that its header calls private: what they hold is for this model and for no training prompt."""
+    named = [each.strip() for each in header.get("private", "").split(",") if each.strip()]
+    if unknown := set(named) - variables:
+        raise TemplateError(f"prompt {name!r} calls {_names(unknown)} private; it asks for {_names(variables)}")
+    return named
 
 
 def _names(names: Iterable[str]) -> str:

@@ -5,9 +5,10 @@
     with serving(hub):
         ...  # give hub.url as the endpoint
 
-It speaks, of datasets, `GET /api/datasets/{repo}[/revision/{revision}]`, `GET .../tree/{revision}` in pages, and
-`HEAD` and `GET /datasets/{repo}/resolve/{revision}/{file}`. Parquet and gzip lie in LFS, as on the real Hub: they are
-redirected to another origin, which must not see the token. A commit is a dict of files, and so is an upload.
+It speaks, of datasets, `GET /api/datasets/{repo}[/revision/{revision}]`, `GET .../refs`, `GET .../tree/{revision}` in
+pages, `POST .../paths-info/{revision}`, and `HEAD` and `GET /datasets/{repo}/resolve/{revision}/{file}`. Parquet and
+gzip lie in LFS, as on the real Hub: they are redirected to another origin, which must not see the token. A commit is
+a dict of files. `tests/hub_writing.py` has a Hub that can be written to.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha1, sha256
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 import orjson
 from aiohttp import web
 
-LFS = (".parquet", ".gz")
+from tests.hub_files import LFS, blob, is_in, listing
+
 BAD_TOKEN = "Invalid credentials in Authorization header"  # the real Hub's words, which its client looks for
 
 
@@ -48,10 +50,11 @@ Answer = web.Response | Content
 
 @dataclass
 class Repo:
-    """A dataset: its files by commit, and which commit a branch, a tag or refs/... is at."""
+    """A dataset: its files by commit, in their order, and which commit a branch or refs/..., or a tag, is at."""
 
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
     private: bool = False
     gated: bool = False
 
@@ -59,7 +62,7 @@ class Repo:
 class Seen(NamedTuple):
     """A request that came."""
 
-    kind: str  # info, tree, head (of a file), file or cdn; else its path
+    kind: str  # info, refs, tree, paths, head (of a file), file or cdn; else its path
     token: str | None
 
 
@@ -68,16 +71,21 @@ class Hub:
     """Datasets by owner/name, and what befalls requests for them.
 
     token         opens private and gated datasets; any other is refused
+    readers       tokens that open what is public or gated, and may not write
     moved         names that were others before
-    schedule      by kind (see `Seen`) what befalls the first, second, ... request: a name of FAULTS, "cut" or "ok"
+    schedule      by kind (see `Seen`) what befalls the first, second, ... request: a name of FAULTS, "cut", "lost"
+                  or "ok"
+    trouble       the same by the number of the request, from 0, and its kind
     retry_after   seconds, told with 429
     page          files in a page of a listing
     """
 
     repos: dict[str, Repo] = field(default_factory=dict)
     token: str = "hf_right"
+    readers: tuple[str, ...] = ()
     moved: dict[str, str] = field(default_factory=dict)
     schedule: dict[str, list[str]] = field(default_factory=dict)
+    trouble: Callable[[int, str], str] = lambda number, kind: "ok"
     retry_after: int = 0
     page: int = 1000
     seen: list[Seen] = field(default_factory=list)
@@ -100,29 +108,37 @@ class Hub:
         return sum(seen.kind in kinds for seen in self.seen)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        kind, answer = self.route(request)
+        body = await request.content.read()
+        kind, answer = self.route(request, body)
         self.seen.append(Seen(kind, token_of(request)))
-        planned = self.schedule.get(kind)
-        fault = planned.pop(0) if planned else "ok"
+        fault = self.fault(kind)
         if fault in FAULTS:
             return FAULTS[fault](self)
-        found = answer()
+        found = failure(503, "nobody gets this") if fault == "lost" else answer()
         if isinstance(found, Content):
             return await self.send(request, found, cut=fault == "cut")
-        if fault == "cut":
+        if fault in ("cut", "lost"):
             hang_up(request)  # so that nobody gets the answer
         return found
 
-    def route(self, request: web.BaseRequest) -> tuple[str, Callable[[], Answer]]:
+    def fault(self, kind: str) -> str:
+        """What befalls this request, the last in `seen`."""
+        planned = self.schedule.get(kind)
+        return planned.pop(0) if planned else self.trouble(len(self.seen) - 1, kind)
+
+    def route(self, request: web.BaseRequest, body: bytes) -> tuple[str, Callable[[], Answer]]:
         """What kind of request it is, and what answers it."""
-        parts = [unquote(part) for part in request.raw_path.partition("?")[0].strip("/").split("/")]
-        match request.method, parts:
+        match request.method, parts_of(request):
             case "GET", ["api", "datasets", owner, name]:
                 return "info", partial(self.info, request, f"{owner}/{name}", "main")
             case "GET", ["api", "datasets", owner, name, "revision", revision]:
                 return "info", partial(self.info, request, f"{owner}/{name}", revision)
-            case "GET", ["api", "datasets", owner, name, "tree", revision]:
-                return "tree", partial(self.tree, request, f"{owner}/{name}", revision)
+            case "GET", ["api", "datasets", owner, name, "refs"]:
+                return "refs", partial(self.refs, request, f"{owner}/{name}")
+            case "GET", ["api", "datasets", owner, name, "tree", revision, *folder]:
+                return "tree", partial(self.tree, request, f"{owner}/{name}", revision, "/".join(folder))
+            case "POST", ["api", "datasets", owner, name, "paths-info", revision]:
+                return "paths", partial(self.paths, request, f"{owner}/{name}", revision, body)
             case "GET" | "HEAD" as method, ["datasets", owner, name, "resolve", revision, *path]:
                 kind = "head" if method == "HEAD" else "file"
                 return kind, partial(self.file, request, f"{owner}/{name}", revision, "/".join(path))
@@ -157,11 +173,34 @@ class Hub:
         flags = {"private": self.repos[repo].private, "gated": self.repos[repo].gated}
         return reply({"id": repo, "sha": found.sha, "siblings": siblings, **flags})
 
-    def tree(self, request: web.BaseRequest, repo: str, revision: str) -> Answer:
+    def refs(self, request: web.BaseRequest, repo: str) -> Answer:
+        found = self.look_up(request, repo, "main")
+        if isinstance(found, web.Response):
+            return found
+        there = self.repos[repo]
+        kinds = {"branches": ("heads", there.refs), "tags": ("tags", there.tags)}
+        told = {
+            kind: [{"name": name, "ref": f"refs/{folder}/{name}", "targetCommit": refs[name]} for name in refs]
+            for kind, (folder, refs) in kinds.items()
+        }
+        return reply({**told, "converts": []})
+
+    def paths(self, request: web.BaseRequest, repo: str, revision: str, body: bytes) -> Answer:
         found = self.look_up(request, repo, revision)
         if isinstance(found, web.Response):
             return found
-        start, entries, headers = int(request.query.get("cursor", 0)), listing(found.files), {}
+        wanted = orjson.loads(body)["paths"]
+        return reply([each for each in listing(found.files) if each["path"] in wanted])
+
+    def tree(self, request: web.BaseRequest, repo: str, revision: str, folder: str) -> Answer:
+        found = self.look_up(request, repo, revision)
+        if isinstance(found, web.Response):
+            return found
+        deep = request.query.get("recursive")
+        entries = [each for each in listing(found.files) if is_in(each["path"], folder, deep)]
+        if folder and not entries:
+            return failure(404, "Entry not found", code="EntryNotFound")
+        start, headers = int(request.query.get("cursor", 0)), {}
         if start + self.page < len(entries):
             following = request.url.update_query(cursor=start + self.page)
             headers["Link"] = f'<{following}>; rel="next"'
@@ -195,46 +234,35 @@ class Hub:
         if repo in self.moved:
             location = request.raw_path.replace(repo, self.moved[repo], 1)
             return web.Response(status=307, headers={"Location": location})
-        if token not in (None, self.token):
+        if token not in (None, self.token, *self.readers):
             return failure(401, BAD_TOKEN)
         there = self.repos.get(repo)
-        if there is None or (there.private and token is None):
+        if there is None or (there.private and token != self.token):
             return failure(404 if token else 401, "Repository not found", code="RepoNotFound")
         if gate and there.gated and token is None:
             return failure(401, "Access is restricted", code="GatedRepo")
-        sha = there.refs.get(revision, revision)
+        sha = there.refs.get(revision) or there.tags.get(revision, revision)
         if sha not in there.commits:
             return failure(404, f"Invalid rev id: {revision}", code="RevisionNotFound")
         return Commit(sha, there.commits[sha])
 
 
+H = TypeVar("H", bound=Hub)
+
 FAULTS: dict[str, Callable[[Hub], web.Response]] = {
     "401": lambda hub: failure(401, BAD_TOKEN),
     "403": lambda hub: failure(403, "Forbidden"),
+    "gated": lambda hub: failure(403, "Access is restricted", code="GatedRepo"),
     "429": lambda hub: failure(429, "slow down", headers={"Retry-After": str(hub.retry_after)}),
     "500": lambda hub: failure(500, "broken"),
     "503": lambda hub: failure(503, "busy"),
     "html": lambda hub: web.Response(text="<html>Log in to this network first</html>", content_type="text/html"),
-}  # and "cut", which hangs up, of a file within it
+}  # and "cut", which hangs up, of a file within it; "lost", which hangs up before anything is done
 
 
-def listing(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """Files and the folders they are in, by path."""
-    folders = {name[:at] for name in files for at in range(len(name)) if name[at] == "/"}
-    found = [{"type": "directory", "path": path, "oid": blob(path.encode()), "size": 0} for path in folders]
-    return sorted(found + [entry(*file) for file in files.items()], key=lambda each: each["path"])
-
-
-def entry(name: str, content: bytes) -> dict[str, Any]:
-    told: dict[str, Any] = {"type": "file", "path": name, "size": len(content), "oid": blob(content)}
-    if name.endswith(LFS):
-        told["lfs"] = {"oid": sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
-    return told
-
-
-def blob(content: bytes) -> str:
-    """What git calls this content."""
-    return sha1(b"blob %d\0" % len(content) + content).hexdigest()
+def parts_of(request: web.BaseRequest) -> list[str]:
+    """The parts of the path."""
+    return [unquote(part) for part in request.raw_path.partition("?")[0].strip("/").split("/")]
 
 
 def token_of(request: web.BaseRequest) -> str | None:
@@ -274,7 +302,7 @@ async def open_ports(hub: Hub) -> AsyncIterator[None]:
 
 
 @contextmanager
-def serving(hub: Hub) -> Iterator[Hub]:
+def serving(hub: H) -> Iterator[H]:
     """The Hub in a thread of its own, because its client waits without an event loop. It ends with the block."""
     opened: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
 

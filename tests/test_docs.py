@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from docs import generate, licences, reference, verifiers
+from docs import generate, licences, reference, trainers, verifiers
 from pipelines.bind import bind
 from tests.each import each_of
 from tests.server import running
@@ -89,7 +89,7 @@ def test_quick_examples_run_by_themselves(heading: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_ones_own_data_comes_in(tmp_path: Path) -> None:
-    bring = under("Train on it, or bring your own data")[-1]
+    bring = under("Bring your own data")[-1]
     assert "wrong answer" in run(bring, tmp_path), "one of the brought responses is wrong, and shown so"
     assert (tmp_path / "data" / "datasets" / "mine" / "v1" / "sft" / "state.json").is_file()
 
@@ -138,7 +138,7 @@ def test_ci_calls_the_test_command_of_the_readme() -> None:
 # Generated parts
 
 
-@pytest.mark.parametrize("page", [reference, verifiers], ids=["reference", "verifiers"])
+@pytest.mark.parametrize("page", [reference, trainers, verifiers], ids=["reference", "trainers", "verifiers"])
 def test_the_pages_from_the_code_are_up_to_date(page: ModuleType) -> None:
     path = ROOT / "docs" / f"{page.__name__.removeprefix('docs.')}.md"
     assert path.read_text(encoding="utf-8") == page.render(), "make docs writes it"

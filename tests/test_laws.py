@@ -202,7 +202,6 @@ def test_every_view_gives_its_schema(site: Site):
     for name in VIEWS:
         with pa.ipc.open_stream(made.folder / name / "data-00000.arrow") as reader:
             assert reader.schema.equals(VIEWS[name].schema()), name
-            assert reader.read_all().num_rows > 0, name
 
 
 def test_rules_that_views_name_exist():
@@ -235,7 +234,7 @@ def test_every_recipe_says_with_what_it_is_made(name: str):
 @each_of(names())
 def test_every_prompt_says_what_it_asks_and_some_stage_gives_what_it_needs(name: str):
     prompt = load(name)
-    assert list(prompt.header) == ["asks", "replies", "source"]
+    assert [key for key in prompt.header if key != "private"] == ["asks", "replies", "source"]
     assert all(prompt.header.values())
     assert prompt.variables in {stage.tells for stage in STAGES.values() if stage.tells}
     rendered = prompt.render({variable: f"<<{variable}>>" for variable in prompt.variables})

@@ -34,6 +34,7 @@ def markdown(told: Mapping[str, Any], plots: Sequence[Path] = ()) -> str:
     sections = [
         "# What the rules said",
         _summary(told),
+        pictures.get("funnel", ""),
         *_rules(told["rules"]),
         *_reasons(told["rules"]),
         *_overlap(told["overlap"]),

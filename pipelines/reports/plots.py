@@ -1,4 +1,4 @@
-"""Pictures of a report: pass rates, lengths, strategies and domains, as SVG files.
+"""Pictures of a report: the yield, pass rates, lengths, strategies and domains, as SVG files.
 
 They need matplotlib, which comes with the extra `plots`. The same report gives the same bytes, with the same release
 of matplotlib.
@@ -48,6 +48,24 @@ def write_plots(told: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 # --- Each picture ---------------------------------------------------------------------------------------------
+
+
+def funnel(told: Mapping[str, Any]) -> Figure | None:
+    """How many candidates are left after each step, where the report is told of the steps (card_about.funnel)."""
+    steps = told.get("funnel")
+    if not steps:
+        return None
+    first = steps[0]["left"] + steps[0]["lost"]
+    shown = [*steps[:SHOWN], {"step": "accepted", "lost": 0, "left": steps[-1]["left"]}]
+    labels = [f"{each['left']:,} left, {each['lost']:,} lost" for each in shown[:-1]]
+    before = [each["left"] + each["lost"] for each in shown]
+    figure, axes = _bars([each["step"] for each in shown], before, [*labels, ""], GREY, x="candidates; grey: lost")
+    axes.barh(range(len(shown)), [each["left"] for each in shown], color=BLUE)
+    axes.set_xlim(0, 1.4 * max(first, 1))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_major_locator(_whole())
+    axes.set_title(f"{shown[-1]['left']:,} of {first:,} candidates were accepted", loc="left")
+    return figure
 
 
 def pass_rates(told: Mapping[str, Any]) -> Figure | None:
@@ -108,6 +126,7 @@ def domains(told: Mapping[str, Any]) -> Figure | None:
 
 
 PLOTS: dict[str, Callable[[Mapping[str, Any]], Figure | None]] = {
+    "funnel": funnel,
     "pass_rates": pass_rates,
     "lengths": lengths,
     "strategies": strategies,

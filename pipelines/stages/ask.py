@@ -7,6 +7,8 @@ from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import orjson
+
 from pipelines.inference.client import Stopping
 from pipelines.inference.engine import Answer, read
 from pipelines.inference.model import Asking, Model, Sampling, asking, seed_of
@@ -38,6 +40,11 @@ class Asker:
     def __post_init__(self) -> None:
         self.prompt_name = str(self.prompt)
         self.sampling_text = to_json(self.sampling.given())
+
+    def marked(self, details: str) -> str:
+        """The details of an attempt, with what it was shown that no training prompt may show."""
+        private = self.prompt.private
+        return to_json({**orjson.loads(details), "private": private}) if private else details
 
     def question(self, problem: Problem, **values: str) -> Question:
         """A problem in the words of the prompt."""
@@ -88,5 +95,5 @@ class Question:
             prompt_tokens=answer.prompt_tokens,
             completion_tokens=answer.completion_tokens,
             reasoning_tokens=answer.reasoning_tokens,
-            details=answer.details,
+            details=asker.marked(answer.details),
         )

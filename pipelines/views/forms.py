@@ -23,7 +23,7 @@ with items as (
 )
 select prompt, answer, verifier, item, format, id as problem_id, question, domain, draw from items
 union all
-select list_transform(asked, lambda turn: {'role': turn.role, 'content': replace(turn.content, said, question)}),
+select [{'role': turn.role, 'content': replace(turn.content, said, question)} for turn in asked],
     answer, verifier, item, format, id, question, domain, draw from twins
 order by draw, item, format, problem_id
 """

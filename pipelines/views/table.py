@@ -8,13 +8,26 @@ conversation of an attempt without its answer. `<think>` is rendered here, from 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-from pipelines.views import forms, rl, sft
+from pipelines.views import (
+    forms,
+    judging,
+    offline,
+    planned,
+    preference,
+    process,
+    rl,
+    sft,
+    step_preference,
+    turns,
+    twins,
+)
+from pipelines.views.functions import add_functions
 
 BATCH_BYTES = 32 << 20
 """Of attempts that a query looks at: memory stays the same however large a version is."""
@@ -26,39 +39,122 @@ UNFIT = (
     *("process_consistent", "shortest_right", "length_weighted"),
 )
 
+# As `pipelines.inference.engine` splits a text that holds its own thinking.
+THINK = r"^\s*(?:<think>)?(.*?)</think>\s*"
+
+# Templates of ours that show what no model to be trained may see, from before attempts said so in their details.
+PRIVATE = ("judge/reference",)
+
 BASE = f"""
 set variable first = 0; set variable stop = 0; set variable arm = null;
+create temp macro stripped(words) as trim(words, e' \\t\\r\\n');
+
 create temp view here_problems as
     select * from problems where draw >= getvariable('first') and draw < getvariable('stop');
+create temp view here_verdicts as
+    select * from verdicts where draw >= getvariable('first') and draw < getvariable('stop');
+
+-- `asked` is the conversation before the answer, `answer_text` the answer with its thinking, `thought` and `spoken`
+-- its two parts; `trace` is what `filters.trace` calls so. `is_private`: it was shown what no prompt may show.
 create temp view here_attempts as
-    select * from attempts where draw >= getvariable('first') and draw < getvariable('stop');
+    select *,
+        [{{'role': t.role, 'content': t.content}} for t in turns[:-2]] as asked,
+        case when turns[-1].reasoning is null then coalesce(turns[-1].content, '')
+             else '<think>\n' || turns[-1].reasoning || '\n</think>\n\n' || coalesce(turns[-1].content, '') end
+        as answer_text,
+        case when turns[-1].reasoning is not null then turns[-1].reasoning
+             when contains(turns[-1].content, '</think>')
+             then stripped(regexp_extract(turns[-1].content, '{THINK}', 1, 's')) else '' end as thought,
+        case when turns[-1].reasoning is null and contains(turns[-1].content, '</think>')
+             then regexp_replace(turns[-1].content, '{THINK}', '', 's')
+             else coalesce(turns[-1].content, '') end as spoken,
+        coalesce(nullif(turns[-1].reasoning, ''), turns[-1].content, '') as trace,
+        len([t for t in turns if t.role = 'assistant']) > 1 as has_several,
+        len([t for t in turns if t.role = 'tool' or t.tool_calls is not null]) > 0 as uses_tools,
+        split_part(prompt, '@', 1) in {PRIVATE!r}
+            or coalesce(contains(details, '"private":') and json_array_length(details, '$.private') > 0, false)
+        as is_private
+    from attempts where draw >= getvariable('first') and draw < getvariable('stop');
 create temp view rulings as
-    select unnest(subjects) as subject, split_part(rule, '@', 1) as rule, status, score, value, context, evidence
-    from verdicts where draw >= getvariable('first') and draw < getvariable('stop');
+    select unnest(subjects) as subject, split_part(rule, '@', 1) as rule, stage, status, score, value, context,
+        evidence
+    from here_verdicts;
 create temp view accepted as
     select p.* from rulings v join here_problems p on p.id = v.subject
     where case when getvariable('arm') is null then v.rule = 'accepted' and v.status = 'pass'
                else v.rule = getvariable('arm') and json_extract_string(v.evidence, '$.random') = 'true' end;
 create temp view unfit as
     select distinct subject from rulings where status = 'fail' and rule in {UNFIT};
+
+-- How a problem was put to those who were shown nothing private.
 create temp view openings as
     select problem, arg_min(
         [{{'role': t.role, 'content': t.content}}
          for t in turns[:list_position([t.role for t in turns], 'assistant') - 1]], (sample, id)) as opening
-    from here_attempts group by problem;
+    from here_attempts where not is_private group by problem;
+
+-- The finished attempts at what was accepted. One that was shown something private is given as if it had been asked
+-- plainly; a conversation in which that cannot be done is left out.
 create temp view answered as
-    select a.*, [{{'role': t.role, 'content': t.content}} for t in a.turns[:-2]] as asked,
-        case when a.turns[-1].reasoning is null then coalesce(a.turns[-1].content, '')
-             else '<think>\n' || a.turns[-1].reasoning || '\n</think>\n\n' || coalesce(a.turns[-1].content, '') end
-        as answer_text
-    from here_attempts a join accepted p on p.id = a.problem
-    where a.finish = 'stop' and a.id not in (select subject from unfit);
+    select a.* replace (case when a.is_private
+        then coalesce(q.opening, [{{'role': 'user', 'content': p.question}}]) else a.asked end as asked)
+    from here_attempts a join accepted p on p.id = a.problem left join openings q on q.problem = p.id
+    where a.finish = 'stop' and a.id not in (select subject from unfit) and not (a.is_private and a.has_several);
 create temp view told as
     select subject, rule, max(status) as status, avg(score) as score from rulings group by subject, rule;
 create temp view rates as
     select subject, arg_max(score, n) as pass_rate, max(n) as pass_rate_n from (
         select subject, score, cast(json_extract(context, '$.n') as bigint) as n from rulings where rule = 'pass_rate'
     ) group by subject;
+
+-- What is known of each: right by the final label if there was an appeal, and with the same choice when its options
+-- were shuffled if that was tried; wrong only where that was found. `verified` leaves out what a judge has changed.
+create temp view checked as
+    with marks as (
+        select subject, max(status) filter (rule = 'answer_matches') as matched,
+            max(status) filter (rule = 'given') as given, max(status) filter (rule = 'label') as label,
+            max(status) filter (rule = 'option_consistency') as options, avg(score) filter (rule = 'reward') as reward
+        from rulings group by subject
+    )
+    select a.*, m.reward, coalesce(m.label, m.matched, m.given) as correct,
+        coalesce(correct = 'pass' and coalesce(m.options, 'pass') = 'pass', false) as is_right,
+        coalesce(correct = 'fail', false) as is_wrong, m.options,
+        case when m.label is null or m.label = m.matched then coalesce(m.matched, m.given) end as verified
+    from answered a left join marks m on m.subject = a.id;
+
+-- What is worth imitating: what is right. Where nothing was checked the one with the highest reward, or all.
+create temp view imitated as
+    select * from (
+        select *, row_number() over (partition by problem order by reward desc nulls last, sample, id) as place
+        from checked
+    ) where is_right or (correct is null and coalesce(options, 'pass') = 'pass' and (reward is null or place = 1));
+
+-- Tasks of judging one attempt, or which of two is better, whose answer a verifier knows; no reference was shown.
+create temp view judging as
+    with known as (select id, problem, verified from checked where verified in ('pass', 'fail')),
+    asked as (
+        select t.id, t.stage, t.parents from here_problems t join (
+            select distinct rule, stage, subject from rulings where rule in ('judged', 'preferred')
+        ) v on v.stage = t.stage and v.subject = t.parents[1]
+        where t.kind = 'judge' and t.answer is null and len(t.parents) = if(v.rule = 'judged', 1, 2)
+    )
+    select t.id, t.stage, t.parents as judged, 'single' as form, one.problem as about,
+        if(one.verified = 'pass', 'yes', 'no') as answer
+    from asked t join known one on one.id = t.parents[1] where len(t.parents) = 1
+    union all
+    select t.id, t.stage, t.parents, 'pair', one.problem, if(one.verified = 'pass', 'A', 'B')
+    from asked t join known one on one.id = t.parents[1] join known other on other.id = t.parents[2]
+    where len(t.parents) = 2 and one.verified <> other.verified
+    qualify count(*) over (partition by t.stage, list_sort(t.parents)) = 2;
+"""
+
+Kind = Literal["sft", "preference", "steps", "rl", "process", "offline"]
+"""What training a view is for, and so the columns that all of its kind have.
+
+sft: `messages`, of which the last is to be learnt (`turns` says which by `train`). preference: `prompt`, `chosen`
+and `rejected`, all messages. steps: `prompt` (messages), and the texts `prefix`, `chosen` and `rejected`. rl:
+`prompt` (messages), `answer` and `verifier`. process: `prompt` (messages), `steps` and `labels`. offline: `prompt`
+and `completion` (messages), `label` and `reward`.
 """
 
 
@@ -68,17 +164,44 @@ class View(NamedTuple):
     query: str
     schema: Callable[[], pa.Schema]
     version: int
+    kind: Kind = "sft"
+    about: str = ""  # what a row is, in one line
 
 
 VIEWS: dict[str, View] = {
-    "sft": View(sft.QUERY, sft.schema, version=3),
-    "rl": View(rl.QUERY, rl.schema, version=2),
-    "forms": View(forms.QUERY, forms.schema, version=1),
+    "sft": View(sft.QUERY, sft.schema, 4, "sft", "every right answer, with its thinking, as a conversation"),
+    "twins": View(twins.QUERY, twins.schema, 1, "sft", "right answers twice: with their thinking and without"),
+    "planned": View(
+        planned.QUERY, planned.schema, 1, "sft", "plan, then thinking, then the answer or the posed task"
+    ),
+    "turns": View(turns.QUERY, turns.schema, 1, "sft", "right conversations of several turns, with what tools said"),
+    "critique": View(
+        judging.CRITIQUE, judging.critique_schema, 1, "sft", "judgements that agree with the verifier, with reasons"
+    ),
+    "preference": View(
+        preference.QUERY, preference.schema, 1, "preference", "right over wrong answers, or better over worse ones"
+    ),
+    "judge_preference": View(
+        judging.PREFERENCE, preference.schema, 1, "preference", "right over wrong judgements, of pairs in both orders"
+    ),
+    "step_preference": View(
+        step_preference.QUERY, step_preference.schema, 1, "steps", "right over wrong answers from where they part"
+    ),
+    "rl": View(rl.QUERY, rl.schema, 2, "rl", "prompts with the answer and the verifier that rewards it"),
+    "forms": View(forms.QUERY, forms.schema, 1, "rl", "the same as a choice and as an open question"),
+    "judge": View(judging.JUDGE, judging.judge_schema, 1, "rl", "tasks of judging whose answer a verifier knows"),
+    "process": View(
+        process.QUERY, process.schema, 1, "process", "steps, each labelled as before the first error or not"
+    ),
+    "offline": View(
+        offline.QUERY, offline.schema, 1, "offline", "every checked answer, right and wrong, with its reward"
+    ),
 }
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     """Define what the queries share."""
+    add_functions(connection)
     connection.execute(BASE)
 
 

@@ -91,7 +91,7 @@ WRONG: dict[str, tuple[Callable[[Site], Any], list[str]]] = {
     "engine without a model": (lambda s: teacher(s).update(use="openai:"), ["names no model"]),
     "unknown key of a model": (lambda s: teacher(s).update(revison="a"), ["revison", "revision"]),
     "unknown sampling": (lambda s: teacher(s)["sampling"].update(temprature=1), ["temprature", "temperature"]),
-    "unknown view": (lambda s: s.value.update(views=["stf"]), ["'stf'", "sft, rl"]),
+    "unknown view": (lambda s: s.value.update(views=["stf"]), ["'stf'", "sft, twins"]),
     "unknown verifier": (lambda s: s.stage("pose").update(verifier="mth"), ["'mth'", "math"]),
     "no stages": (lambda s: s.value.pop("stages"), ["[[stages]]"]),
     "a stage without its prompt": (lambda s: s.stage("expand").pop("prompt"), ["'expand' needs prompt"]),
@@ -288,7 +288,7 @@ def test_a_dataset_a_version_or_a_row_that_is_not_there(site: Site, data: Path):
     for arguments, told in [
         (["nothing"], "no dataset 'nothing'; there are: small"),
         (["small@v2"], "no version 'v2' of small; there are: v1"),
-        (["small", "1000"], "'1000'"),
+        (["small", "1000"], "no row 1000: rows 0 to 4"),
         (["small", "abcdef"], "'abcdef'"),
         (["small", "'; drop table problems; --"], "drop table"),
     ]:
@@ -519,7 +519,7 @@ def test_show_tells_the_whole_story_of_a_row(site: Site):
     made = site.embedded()
     result = thoughtmill("show", "small", "0")
     assert result.exit_code == 0
-    for told in ["pose/plan-solve@", "solve/boxed@", "answer_matches@2", "pass_rate@2", "accepted@1"]:
+    for told in ["pose/plan-solve@", "solve/boxed@", "answer_matches@2", "pass_rate@2", "ACCEPTED"]:
         assert told in result.stdout
     posed = next(each for each in problems(made) if each.kind == "posed")
     story = thoughtmill("show", "small", posed.id).stdout
@@ -540,17 +540,3 @@ def test_text_from_outside_is_shown_inert(site: Site):
         assert result.exit_code == 0
         assert not [char for char in result.stdout if not char.isprintable() and char != "\n"]
     assert "[red]legs[/red]" in shown[0].stdout  # as it was written, and not as markup
-
-
-# The first request
-
-
-def test_the_first_request_is_sent_within_a_second(site: Site, capsys: pytest.CaptureFixture[str]):
-    with running("--author", "builtin", "--log", str(site.folder / "log.jsonl"), "--log-digests") as (url, _):
-        started = time.time()
-        result = process("run", site.write(), "--quiet", "--model", f"teacher=openai:test@{url}")
-    assert result.returncode == 0, result.stderr
-    first = min(orjson.loads(line)["arrived"] for line in (site.folder / "log.jsonl").read_bytes().splitlines())
-    with capsys.disabled():
-        print(f"\nfirst request after {first - started:.2f} s")
-    assert first - started < (1.0 if os.getloadavg()[0] < 2 else 4.0)

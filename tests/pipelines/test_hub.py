@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from filters import benchmarks
 from filters.artifact import artifact
 from pipelines import hub as ours
+from pipelines import hub_errors
 from pipelines.hub import Fetched, HubError, is_hub
 from tests.each import each_of
 from tests.hub_server import Hub, serving
@@ -374,7 +375,7 @@ def test_a_page_that_wants_a_login_is_no_hub(hub, fetch):
         fetch("hub:ada/sums")
 
 
-@pytest.mark.parametrize(("told", "waited"), [(0, 2.0), (7, 7.0), (100_000, ours.LONGEST)])
+@pytest.mark.parametrize(("told", "waited"), [(0, 2.0), (7, 7.0), (100_000, hub_errors.LONGEST)])
 def test_the_hub_says_how_long_to_wait_up_to_a_limit(hub, fetch, naps, told, waited):
     hub.retry_after, hub.schedule["info"] = told, ["429"]
     fetch("hub:ada/sums", waits=(2.0,))

@@ -75,6 +75,17 @@ def test_numbers_stand_on_the_pictures(drawn: dict[str, bytes], picture: str, nu
     assert number in drawn[f"{picture}.svg"].decode()
 
 
+FUNNEL = [{"step": "posed", "lost": 20, "left": 80}, {"step": "pass_rate: unsure", "lost": 30, "left": 50}]
+
+
+def test_the_yield_is_drawn_where_the_report_is_told_of_the_steps(tmp_path: Path):
+    pytest.importorskip("matplotlib")
+    [path] = write_plots({**Tally().told(), "funnel": FUNNEL}, tmp_path)
+    assert path.name == "funnel.svg"
+    texts = path.read_text()
+    assert all(f">{told}<" in texts for told in ("50 of 100 candidates were accepted", "80 left, 20 lost", "posed"))
+
+
 STRANGE = [
     "$x$ and $",
     r"\frac{1}{",

@@ -1,0 +1,199 @@
+"""The pages about datasets: from what an address asks for to HTML.
+
+No HTTP in here, and no HTML but what the templates say. The pages of one row are in `row_pages`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from pipelines.browse import cells
+from pipelines.browse.asked import asked, asked_row
+from pipelines.browse.charts import chart
+from pipelines.browse.desk import Desk
+from pipelines.browse.funnel import Funnel, funnel
+from pipelines.browse.links import Looking, Pairs, address, narrowed, pairs, without
+from pipelines.browse.marks import all_marks, mark, unmark
+from pipelines.browse.paper import fill
+from pipelines.browse.plots import plots
+from pipelines.browse.row_pages import ROWS
+from pipelines.browse.shelf import datasets, runs
+from pipelines.browse.source import Source, progress, trouble, wait
+from pipelines.browse.table import page
+from pipelines.records import to_json
+from pipelines.story import what_it_asks
+
+REASONS = 6  # of a loss
+PATIENCE = 0.6  # seconds that a page waits for a dataset to be read in full
+
+
+def home(desk: Desk, query: Pairs) -> str:
+    """The datasets, and the runs."""
+    return fill("home.html", {"crumbs": [], "datasets": datasets(desk.data), "runs": runs(desk.data)})
+
+
+def dataset(desk: Desk, query: Pairs) -> str:
+    """What a dataset holds, and where its candidates went; of what has been read of it by now."""
+    source, looking = asked(desk, query)
+    _await(source, PATIENCE)
+    given = {"charts": [], "funnel": None, **_about(source)}
+    if progress(source) > 0 and source.rows:
+        given["charts"] = [
+            chart(place, each, lambda where: _rows(looking, where)) for place, each in enumerate(plots(source))
+        ]
+        if source.kind != "table":
+            told = funnel(source)
+            given |= {"funnel": told, "steps": _steps(told, looking)}
+            given["accepted_link"] = _rows(looking, told.where_accepted)
+    return _filled(desk, "dataset.html", source, looking, "overview", **given)
+
+
+def _await(source: Source, seconds: float) -> None:
+    """Wait a little for a dataset to be read; what keeps it from being read stands at the head of the page."""
+    with contextlib.suppress(ValueError):
+        wait(source, seconds)
+
+
+def _steps(told: Funnel, looking: Looking) -> list[dict[str, Any]]:
+    """The losses with the share of candidates that was left after each, and addresses of what they took."""
+    whole = told.candidates or 1
+    steps = [
+        {
+            "name": each.name,
+            "asks": what_it_asks(each.rule),
+            "lost": each.lost,
+            "left": each.left / whole,
+            "gone": each.lost / whole,
+            "link": _rows(looking, each.where),
+            "reasons": [
+                (why.text or "no reason given", why.rows, _rows(looking, why.where)) for why in each.reasons[:REASONS]
+            ],
+        }
+        for each in told.losses
+    ]
+    if told.still_in:
+        link = _rows(looking, told.where_still_in)
+        rest = {"name": "still in", "asks": "in no version yet", "lost": told.still_in, "link": link, "reasons": []}
+        steps.append({**rest, "left": told.accepted / whole, "gone": told.still_in / whole})
+    return steps
+
+
+def _about(source: Source) -> dict[str, Any]:
+    """The numbers at the head of a dataset, and what else is known of it."""
+    books = source.about.get("ledger", {})
+    spent = books.get("models", {}).values()
+    attempts, tokens = (sum(each[name] for each in spent) for name in ("attempts", "completion_tokens"))
+    version = source.about.get("version", {})
+    numbers: list[tuple[str, int]] = [] if spent else [("rows", source.rows)]
+    if spent:
+        numbers = [("attempts", attempts), ("tokens answered", tokens)]
+    about = {
+        "recipe": source.about.get("recipe", {}).get("about"),
+        "views": ", ".join(f"{view} {count:,}" for view, count in version.get("rows", {}).items()),
+        "models": ", ".join(f"{role}: {each['model']}" for role, each in books.get("models", {}).items()),
+        "digest": version.get("digest"),
+        "folder": source.about.get("folder") and str(source.about["folder"]),
+        "files": ", ".join(str(each) for each in source.about.get("files", [])),
+        "revision": source.about.get("revision"),
+        "notes": "; ".join(source.about.get("notes", [])),
+        "running": "it still goes on" if source.about.get("running") else "",
+    }
+    return {"numbers": numbers, "about": {name: value for name, value in about.items() if value}}
+
+
+def table(desk: Desk, query: Pairs) -> str:
+    """A page of the rows that an address asks for."""
+    source, looking = asked(desk, query)
+    _await(source, PATIENCE / 2)
+    found = page(source, where=looking.where, order=looking.order, offset=looking.offset, limit=ROWS)
+    chosen = cells.chosen(source, looking)
+    first, last = looking.offset + 1, looking.offset + len(found.rows)
+    at = looking.offset
+    return _filled(
+        desk,
+        "table.html",
+        source,
+        looking,
+        "table",
+        columns=cells.heads(chosen, looking),
+        rows=[cells.line(each, chosen, looking, at + place) for place, each in enumerate(found.rows)],
+        every_column=[(each.name, each in chosen) for each in source.columns],
+        fields=cells.fields(source, looking),
+        unfiltered=cells.unfiltered(source, looking),
+        columnless=pairs(looking._replace(show=())),
+        dense_link=address("/table", looking._replace(dense=not looking.dense)),
+        place=f"rows {first:,} to {last:,} of {found.total:,}" if found.rows else f"of {found.total:,} rows",
+        previous_link=address("/table", looking._replace(offset=max(0, at - ROWS))) if at else None,
+        next_link=address("/table", looking._replace(offset=at + ROWS)) if found.more else None,
+    )
+
+
+def search(desk: Desk, query: Pairs) -> str:
+    """The page of a search, without its hits."""
+    source, looking = asked(desk, query)
+    return _filled(desk, "search.html", source, looking, "search", text=dict(query).get("q", ""))
+
+
+def marks_file(desk: Desk, query: Pairs) -> bytes:
+    """The marks of people on a dataset: one verdict on each line."""
+    source, _ = asked(desk, query)
+    return "".join(to_json(each.verdict._asdict()) + "\n" for each in all_marks(source)).encode()
+
+
+def told_progress(desk: Desk, query: Pairs) -> bytes:
+    """How much of a dataset's index is made, from 0 to 1."""
+    source, _ = asked(desk, query)
+    return orjson.dumps({"progress": progress(source)})
+
+
+def save_mark(desk: Desk, form: Pairs) -> None:
+    """Make a mark, or take it back. Raises ValueError."""
+    source, _ = asked(desk, form)
+    given = dict(form)
+    place, subject = asked_row(source, form), given.get("subject", "")
+    if given.get("status") == "none":
+        unmark(source, subject=subject, row=place, by=desk.person)
+        return
+    note = given.get("note", "").strip()
+    mark(source, subject=subject, row=place, status=given.get("status", ""), note=note, by=desk.person)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What the pages share
+
+
+def _rows(looking: Looking, where: Sequence[Any]) -> str:
+    return address("/table", narrowed(looking, where))
+
+
+def _filled(desk: Desk, template: str, source: Source, looking: Looking, tab: str, **given: Any) -> str:
+    """A page about a dataset, with its head."""
+    bare = looking._replace(where=(), offset=0)
+    chips = [(cells.told(each), address(f"/{tab}", without(looking, each))) for each in looking.where]
+    head = {
+        "crumbs": [(looking.of, None if tab == "overview" else address("/dataset", Looking(looking.of)))],
+        "looking": looking,
+        "tab": tab,
+        "versions": _versions(desk, looking.of),
+        "overview_link": address("/dataset", Looking(looking.of)),
+        "table_link": address("/table", looking._replace(offset=0)),
+        "search_link": address("/search", looking._replace(offset=0)),
+        "bare_link": address("/table", bare),
+        "kept": pairs(looking._replace(offset=0)),
+        "chips": chips,
+        "trouble": trouble(source),
+        "progress": progress(source),
+        "progress_link": address("/progress", Looking(looking.of)),
+    }
+    return fill(template, {**head, **given})
+
+
+def _versions(desk: Desk, name: str) -> list[tuple[str, str, bool]]:
+    """The versions of the dataset that `name` is one of, with their addresses."""
+    home, _, version = name.partition("@")
+    found = next((each for each in datasets(desk.data) if each.name == home and version), None)
+    return [(each.name, each.link, each.name == version) for each in found.versions] if found else []
