@@ -13,9 +13,9 @@ from rich.text import Text
 
 from flows.readable import Fold, folded, one_line, readable
 from flows.show import STYLES, plain
-from pipelines.find_draw import CLOSING
 from pipelines.records import Attempt, Turn
-from pipelines.story import Posed, Told, Tried, best, reward
+from pipelines.story.find_draw import CLOSING
+from pipelines.story.story import Posed, Told, Tried, best, reward
 
 ID = 12  # digits of an id: enough to name it
 

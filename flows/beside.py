@@ -10,8 +10,8 @@ from rich.text import Text
 
 from flows.readable import narrow
 from flows.show import plain
-from pipelines.side_by_side import Line, Span, side_by_side, words_apart
-from pipelines.story import Tried
+from pipelines.story.side_by_side import Line, Span, side_by_side, words_apart
+from pipelines.story.story import Tried
 
 SAME = 2  # equal lines that are shown around a difference
 

@@ -126,7 +126,7 @@ def _bindings(models: tuple[str, ...]) -> list[str]:
 
 def _fetched(published: str, changes: list[str]) -> str:
     """The recipe of a dataset on the Hub, brought here."""
-    from pipelines.published import fetch_recipe
+    from pipelines.hub.published import fetch_recipe
     from pipelines.store import data_folder
 
     with refusals():

@@ -60,6 +60,8 @@ def browse(dataset: str | None, port: int, host: str, opened: bool) -> None:
     from pipelines.store import data_folder
 
     def ready(url: str) -> None:
+        if port and f":{port}" not in url:
+            click.echo(f"port {port} is taken", err=True)
         click.echo(f"{url}  (Ctrl-C ends it)")
         if opened:
             webbrowser.open(url)
@@ -140,7 +142,7 @@ def publish(dataset: str, repo: str, private: bool | None, quiet: bool) -> None:
     The token is that of HF_TOKEN or of `hf auth login`.
     """
     from flows import show
-    from pipelines.publish import publish as send
+    from pipelines.hub.publish import publish as send
 
     def job() -> Any:
         with show.counting("publishing", quiet=quiet) as watch, refusals():

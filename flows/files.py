@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from filters.verifiers.reading import kind_of
-from pipelines import hub
+from pipelines.hub import fetch as hub
 from pipelines.rows import BadRows
 
 if TYPE_CHECKING:

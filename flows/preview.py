@@ -12,7 +12,7 @@ from flows.story import tell
 from pipelines.bind import Recipe
 from pipelines.records import Attempt
 from pipelines.stage import Shard
-from pipelines.story import story_of_facts
+from pipelines.story.story import story_of_facts
 
 
 def preview(recipe: Recipe, shard: Shard) -> None:

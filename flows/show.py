@@ -19,9 +19,9 @@ from filters.answers import wilson
 from filters.table import RULES
 from filters.verifiers import VERIFIERS, answer_in
 from pipelines import recipe as recipes
-from pipelines.pin import current
 from pipelines.release import read_version, versions
 from pipelines.store import data_folder
+from pipelines.versions.pin import current
 
 if TYPE_CHECKING:
     from flows.curate import Curated
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from flows.verify import Report
     from pipelines.bind import Recipe
     from pipelines.export import Exported
-    from pipelines.publish import Published
+    from pipelines.hub.publish import Published
 
 screen = Console(highlight=False, soft_wrap=False)
 aside = Console(stderr=True, highlight=False)

@@ -17,9 +17,9 @@ from flows.attempts import ID, Look, attempts_of, evidence, inside, judging_of, 
 from flows.beside import beside
 from flows.readable import LITTLE, SOME, folded, is_long, one_line
 from flows.show import plain, screen
-from pipelines.find_draw import CLOSING
 from pipelines.records import Problem
-from pipelines.story import (
+from pipelines.story.find_draw import CLOSING
+from pipelines.story.story import (
     Posed,
     Story,
     Told,

@@ -13,12 +13,12 @@ from rich.text import Text
 
 from flows.readable import one_line, readable
 from flows.show import STYLES, NotThere, find_version, plain, screen
-from pipelines import pin
-from pipelines.compare import Difference, compare
-from pipelines.compare_facts import Row
-from pipelines.compare_recipes import Change, Rewritten
 from pipelines.release import versions as versions_of
 from pipelines.store import data_folder
+from pipelines.versions import pin
+from pipelines.versions.compare import Difference, compare
+from pipelines.versions.facts import Row
+from pipelines.versions.recipes import Change, Rewritten
 
 PROMPT_LINES = 40  # of the difference of a prompt
 MARKS = {"+": "green", "-": "red", "@": "cyan"}

@@ -28,14 +28,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 import tomli_w
 
-from filters import cascade
-from pipelines import card
-from pipelines.card_about import funnel, local_configs
 from pipelines.curriculum import Order, Stage, write_curriculum
 from pipelines.records import SCHEMA_VERSION, Verdict, digest, from_table, schema, to_table
-from pipelines.reports.markdown import markdown
-from pipelines.reports.plots import write_plots
-from pipelines.reports.version import report_of_version
 from pipelines.segment import sync_folder
 from pipelines.store import KINDS, checksum, connect, disk_full, replace, scan
 from pipelines.views.table import VIEWS, batches, prepare, random_arm
@@ -120,8 +114,7 @@ def _write_all(folder: Path, plan: Plan) -> tuple[dict[str, Any], dict[str, int]
         books = ledger(connection, plan.prices)
         if plan.seeds_in_benchmarks:
             books["seeds_in_benchmarks"] = plan.seeds_in_benchmarks
-        told = report_of_version(connection, benchmarks=plan.benchmarks)
-        _write_report(folder / "report", {**told, "funnel": funnel(plan.recipe, books)})
+        _write_report(folder / "report", connection, books, plan)
         rows = _write_views(folder, connection, plan.views)
         _write_curriculum(folder / "curriculum", connection, plan)
         if selector := random_arm(connection, plan.selectors):
@@ -320,6 +313,8 @@ def ledger(connection: duckdb.DuckDBPyConnection, prices: Mapping[str, Mapping[s
 
 def _verification(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """How wrong the verifiers and the judge are, where a judge looked again at what verifiers said."""
+    from filters import cascade
+
     of_judges = "split_part(rule, '@', 1) in ('appeal', 'audit', 'control')"
     if not connection.execute(f"select exists (from verdicts where {of_judges})").fetchall()[0][0]:
         return {}
@@ -343,7 +338,13 @@ def _spending(row: Sequence[Any], price: Mapping[str, float]) -> dict[str, Any]:
     return told
 
 
-def _write_report(folder: Path, told: Mapping[str, Any]) -> None:
+def _write_report(folder: Path, connection: duckdb.DuckDBPyConnection, books: Mapping[str, Any], plan: Plan) -> None:
+    from pipelines.card.about import funnel
+    from pipelines.reports.markdown import markdown
+    from pipelines.reports.plots import write_plots
+    from pipelines.reports.version import report_of_version
+
+    told = report_of_version(connection, benchmarks=plan.benchmarks) | {"funnel": funnel(plan.recipe, books)}
     folder.mkdir()
     (folder / "report.json").write_bytes(orjson.dumps(told, option=orjson.OPT_INDENT_2))
     (folder / "report.md").write_text(markdown(told, write_plots(told, folder)), encoding="utf-8")
@@ -365,10 +366,13 @@ def _write_about(
     rows: Mapping[str, int],
     key: str,
 ) -> None:
+    from pipelines.card.about import about, local_configs
+    from pipelines.card.render import render
+
     replace(folder / "ledger.json", orjson.dumps(books, option=orjson.OPT_INDENT_2))
     replace(folder / "recipe.toml", tomli_w.dumps(recipe).encode())
-    about = card.about(folder)._replace(version=version, rows=rows, configs=local_configs(rows))
-    replace(folder / "README.md", card.render(about).encode())
+    told = about(folder)._replace(version=version, rows=rows, configs=local_configs(rows))
+    replace(folder / "README.md", render(told).encode())
     files = {path.name: checksum(path.read_bytes()) for path in sorted(folder.glob("facts/*"))}
-    told = {"version": version, "digest": key, "schema": SCHEMA_VERSION, "rows": rows, "files": files}
-    replace(folder / "version.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))
+    held = {"version": version, "digest": key, "schema": SCHEMA_VERSION, "rows": rows, "files": files}
+    replace(folder / "version.json", orjson.dumps(held, option=orjson.OPT_INDENT_2))

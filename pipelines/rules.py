@@ -13,7 +13,7 @@ from filters.artifact import Artifact, artifact
 from filters.rule import Case
 from filters.table import RULES
 from filters.verifiers.outcome import of_comparison
-from pipelines import hub
+from pipelines.hub import fetch as hub
 from pipelines.recipe import BadRecipe, checked, find_file, known, nearest, toml_value
 from pipelines.records import problem
 from pipelines.stage import BoundRule

@@ -24,7 +24,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder where runs, journal and datasets of this test go; it does not exist yet."""
     folder = tmp_path / "data"
     monkeypatch.setenv("THOUGHTMILL_DATA", str(folder))
-    monkeypatch.setattr("pipelines.release.write_plots", lambda told, folder: [])  # a third of a second for each run
+    # A third of a second for each run.
+    monkeypatch.setattr("pipelines.reports.plots.write_plots", lambda told, folder: [])
     return folder
 
 

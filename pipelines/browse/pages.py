@@ -25,7 +25,7 @@ from pipelines.browse.shelf import datasets, runs
 from pipelines.browse.source import Source, progress, trouble, wait
 from pipelines.browse.table import page
 from pipelines.records import to_json
-from pipelines.story import what_it_asks
+from pipelines.story.story import what_it_asks
 
 REASONS = 6  # of a loss
 PATIENCE = 0.6  # seconds that a page waits for a dataset to be read in full

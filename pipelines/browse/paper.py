@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from pipelines.browse.rendering import cut, formula, rendered, visible
-from pipelines.story import what_it_asks
+from pipelines.story.story import what_it_asks
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -28,7 +28,7 @@ from pipelines.browse.columns import Column, as_own_name
 from pipelines.browse.files import Files, data_files, open_files, range_of_rows
 from pipelines.browse.index import PART_ROWS, Index, Part
 from pipelines.browse.spans import Span, span_of_draw, span_of_row, spans_of_run, spans_of_version
-from pipelines.hub import fetch, is_hub
+from pipelines.hub.fetch import fetch, is_hub
 from pipelines.records import digest
 from pipelines.release import read_version, versions
 

@@ -12,7 +12,7 @@ from pipelines.browse.marks import Mark, marks_on
 from pipelines.browse.source import Source, draw_of, facts_of_row
 from pipelines.records import Attempt
 from pipelines.store import connect
-from pipelines.story import Posed, Story, Told, Tried, all_posed, best, is_accepted, story, what_it_asks
+from pipelines.story.story import Posed, Story, Told, Tried, all_posed, best, is_accepted, story, what_it_asks
 
 TITLES = {
     "pose": "The task: pose a problem",

@@ -51,7 +51,7 @@ def write_plots(told: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def funnel(told: Mapping[str, Any]) -> Figure | None:
-    """How many candidates are left after each step, where the report is told of the steps (card_about.funnel)."""
+    """How many candidates are left after each step, where the report is told of the steps (card/about.py)."""
     steps = told.get("funnel")
     if not steps:
         return None

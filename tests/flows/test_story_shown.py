@@ -17,7 +17,7 @@ from flows import story, versions
 from flows.readable import LITTLE, folded, readable
 from flows.show import NotThere
 from pipelines.records import Facts, problem
-from pipelines.story import story_of_facts
+from pipelines.story.story import story_of_facts
 from tests.each import each_of
 from tests.versions import RECIPE, candidate, closed, said, together, told, write_version
 

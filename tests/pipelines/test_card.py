@@ -14,8 +14,8 @@ from datasets.utils.metadata import MetadataConfigs
 from huggingface_hub import DatasetCard, DatasetCardData
 from markdown_it import MarkdownIt
 
-from pipelines import card
-from pipelines.card_about import About, Source, funnel, language
+from pipelines.card import render as card
+from pipelines.card.about import About, Source, funnel, language
 from pipelines.records import Attempt, Problem, Turn, Verdict, from_table, to_table
 from pipelines.store import KINDS
 from tests.pipelines.test_card_text import NASTY, of_type
@@ -29,7 +29,7 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (home / "recipe").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THOUGHTMILL_DATA", str(home / "data"))
-        patch.setattr("pipelines.release.write_plots", lambda *anything: [])
+        patch.setattr("pipelines.reports.plots.write_plots", lambda *anything: [])
         yield Site(home / "recipe").embedded().folder
 
 

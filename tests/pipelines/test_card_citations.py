@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.citations import PAPERS, bibtex, cited, ids_in, key
+from pipelines.card.citations import PAPERS, bibtex, cited, ids_in, key
 from prompts.template import load, names
 
 ROOT = Path(__file__).parents[2]

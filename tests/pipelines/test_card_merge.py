@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.card_merge import MARK, OURS, Card, joined, merged, merged_blocks, taken_apart
+from pipelines.card.merge import MARK, OURS, Card, joined, merged, merged_blocks, taken_apart
 
 PUBLISHED = f"""\
 ---

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from pipelines.card_about import About, Example, Said
-from pipelines.card_examples import examples
-from pipelines.card_text import REMOVED, fenced, folded, prose, readable, span
+from pipelines.card.about import About, Example, Said
+from pipelines.card.examples import examples
+from pipelines.card.text import REMOVED, fenced, folded, prose, readable, span
 
 MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 

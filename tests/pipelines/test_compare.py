@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import compare_facts
-from pipelines.compare import Ruled, compare
-from pipelines.compare_facts import ANOTHER, NOT_DRAWN, Turned
-from pipelines.compare_recipes import Change, flat
 from pipelines.records import Facts
+from pipelines.versions import facts as compare_facts
+from pipelines.versions.compare import Ruled, compare
+from pipelines.versions.facts import ANOTHER, NOT_DRAWN, Turned
+from pipelines.versions.recipes import Change, flat
 from tests.each import each_of
 from tests.small import Site
 from tests.versions import RECIPE, candidate, together, told, write_version

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from filters import benchmarks
 from filters.artifact import artifact
-from pipelines import hub as ours
-from pipelines import hub_errors
-from pipelines.hub import Fetched, HubError, is_hub
+from pipelines.hub import errors as hub_errors
+from pipelines.hub import fetch as ours
+from pipelines.hub.fetch import Fetched, HubError, is_hub
 from tests.each import each_of
 from tests.hub_server import Hub, serving
 

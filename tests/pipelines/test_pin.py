@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import pin
-from pipelines.pin import current, unpin, versions_table
 from pipelines.release import versions
+from pipelines.versions import pin
+from pipelines.versions.pin import current, unpin, versions_table
 from tests.versions import RECIPE, candidate, together, write_version
 
 STEPS = st.one_of(st.just("make"), st.just("unpin"), st.tuples(st.just("pin"), st.integers(1, 4)))

@@ -45,7 +45,7 @@ def test_a_version_is_complete(site: Site):
 
 def test_a_report_has_pictures(site: Site, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("matplotlib")
-    monkeypatch.setattr("pipelines.release.write_plots", write_plots)
+    monkeypatch.setattr("pipelines.reports.plots.write_plots", write_plots)
     folder = site.embedded().folder / "report"
     assert {path.name for path in folder.glob("*.svg")} >= {"domains.svg", "lengths.svg"}
     assert all(f"]({path.name})" in (folder / "report.md").read_text() for path in folder.glob("*.svg"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.side_by_side import MOST_CHARS, MOST_LINES, Line, Span, side_by_side, words_apart
+from pipelines.story.side_by_side import MOST_CHARS, MOST_LINES, Line, Span, side_by_side, words_apart
 
 TEXTS = st.lists(st.sampled_from(["", "one", "two", "one two", "  three  four"]), max_size=8).map("\n".join)
 

@@ -13,12 +13,12 @@ import pytest
 import tomli_w
 
 from flows import make
-from pipelines.exported import curriculum_stage
-from pipelines.find_draw import find_draw
 from pipelines.records import Facts, problem, verdict
 from pipelines.release import read_version
 from pipelines.store import connect
-from pipelines.story import (
+from pipelines.story.exported import curriculum_stage
+from pipelines.story.find_draw import find_draw
+from pipelines.story.story import (
     Story,
     Tried,
     all_posed,

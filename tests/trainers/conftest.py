@@ -34,7 +34,7 @@ def conversations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _made(make: Callable[[Path], Path], folder: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THOUGHTMILL_DATA", str(folder / "data"))
-        patch.setattr("pipelines.release.write_plots", lambda told, folder: [])
+        patch.setattr("pipelines.reports.plots.write_plots", lambda told, folder: [])
         yield make(folder)
 
 

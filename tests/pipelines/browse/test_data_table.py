@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pipelines.browse.columns import KEPT, Cut
 from pipelines.browse.source import Source, close, names, open_source, progress, trouble, wait
 from pipelines.browse.table import OPS, Filter, Order, Page, cell, choices, page, row
-from pipelines.hub import Fetched
+from pipelines.hub.fetch import Fetched
 from pipelines.release import write_dataset
 
 Opened = Callable[[str], Source]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import publish as ours
-from pipelines.hub_layout import Layout, layout
+from pipelines.hub import publish as ours
+from pipelines.hub.layout import Layout, layout
 from tests.hub_server import serving
 from tests.hub_writing import WritableHub
 from tests.pipelines.publishing.released import REPO, card
@@ -24,7 +24,7 @@ def versions(tmp_path_factory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("versions")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("THOUGHTMILL_DATA", str(folder / "data"))
-        patch.setattr("pipelines.release.write_plots", lambda told, folder: [])
+        patch.setattr("pipelines.reports.plots.write_plots", lambda told, folder: [])
         (folder / "recipe").mkdir()
         site = Site(folder / "recipe")
         first = site.embedded("target.candidates=6").folder

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.hub_layout import Layout
-from pipelines.publish import Published, PublishError
+from pipelines.hub.layout import Layout
+from pipelines.hub.publish import Published, PublishError
 from tests.hub_writing import WritableHub
 
 REPO = "ada/sums"

@@ -18,8 +18,8 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.hub_layout import Layout, layout
-from pipelines.portable import portable
+from pipelines.hub.layout import Layout, layout
+from pipelines.hub.portable import portable
 from pipelines.row_groups import row_bytes, row_groups, write_files
 from tests.small import Site
 

@@ -10,8 +10,8 @@ import orjson
 import pytest
 import yaml
 
-from pipelines import publish as ours
-from pipelines.hub_layout import NoVersion, layout
+from pipelines.hub import publish as ours
+from pipelines.hub.layout import NoVersion, layout
 from tests.hub_writing import FIRST
 from tests.pipelines.publishing.released import REPO, WRITING, commits, main, refused, tagged
 
@@ -106,8 +106,8 @@ def test_what_somebody_changed_added_or_took_away_is_made_right_again(hub, publi
 
 def test_what_another_release_of_pyarrow_wrote_stays(hub, publish, versions, monkeypatch):
     publish(versions[0])
-    monkeypatch.setattr("pipelines.hub_layout.writer", lambda: "pyarrow 99")
-    monkeypatch.setattr("pipelines.hub_there.writer", lambda: "pyarrow 99")
+    monkeypatch.setattr("pipelines.hub.layout.writer", lambda: "pyarrow 99")
+    monkeypatch.setattr("pipelines.hub.there.writer", lambda: "pyarrow 99")
     assert not publish(versions[0]).is_new
 
 

@@ -12,8 +12,8 @@ from threading import Barrier
 
 import pytest
 
-from pipelines import publish as ours
-from pipelines.publish import Published
+from pipelines.hub import publish as ours
+from pipelines.hub.publish import Published
 from tests.hub_writing import FIRST, WritableHub
 from tests.pipelines.publishing.released import REPO, WRITING, commits, main, outcome, refused, tagged
 

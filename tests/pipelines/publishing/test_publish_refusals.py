@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import publish as ours
+from pipelines.hub import publish as ours
 from tests.each import each_of
 from tests.hub_writing import FIRST
 from tests.pipelines.publishing.released import NOWHERE, REPO, commits, refused

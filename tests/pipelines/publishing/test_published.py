@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from flows import make
-from pipelines.published import fetch_recipe
+from pipelines.hub.published import fetch_recipe
 from pipelines.recipe import BadRecipe
 from pipelines.release import read_version
 from tests.each import each_of
@@ -31,7 +31,7 @@ def test_a_published_recipe_makes_the_same_facts_again(hub, fetch, publish, vers
         publish(version, private=False)
     monkeypatch.chdir(tmp_path)  # where there are no seeds
     monkeypatch.setenv("THOUGHTMILL_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("pipelines.release.write_plots", lambda told, folder: [])
+    monkeypatch.setattr("pipelines.reports.plots.write_plots", lambda told, folder: [])
     made = asyncio.run(make.make(str(fetch(f"{REPO}@v1"))))
     assert read_version(made.folder)["digest"] == read_version(versions[0])["digest"]
     publish(made.folder, to="grace/sums")

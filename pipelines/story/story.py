@@ -17,11 +17,11 @@ import orjson
 from filters.answers import final_answer
 from filters.table import RULES
 from filters.verifiers import VERIFIERS
-from pipelines.exported import Exported, curriculum_stage, exported
-from pipelines.find_draw import CLOSING, extent, find_draw
 from pipelines.records import Attempt, Facts, Problem, Status, Verdict, from_table
 from pipelines.release import read_version
 from pipelines.store import KINDS, connect
+from pipelines.story.exported import Exported, curriculum_stage, exported
+from pipelines.story.find_draw import CLOSING, extent, find_draw
 from pipelines.views.table import VIEWS
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pipelines import hub_errors
 from pipelines import recipe as recipes
-from pipelines.hub import WAITS, HubError, is_hub
-from pipelines.hub_there import commit_at, downloaded
+from pipelines.hub import errors as hub_errors
+from pipelines.hub.fetch import WAITS, HubError, is_hub
+from pipelines.hub.there import commit_at, downloaded
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, RepoFile

@@ -24,10 +24,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pipelines.compare import in_short
 from pipelines.release import read_version, versions
 from pipelines.segment import sync_folder
 from pipelines.store import replace
+from pipelines.versions.compare import in_short
 
 FILE = "current.json"
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from pipelines.portable import portable
+from pipelines.hub.portable import portable
 from pipelines.records import SCHEMA_VERSION, schema
 from pipelines.row_groups import write_files
 from pipelines.store import KINDS

@@ -1,8 +1,8 @@
 """The dataset card: what a version is, in words that a person can check.
 
 `about` reads a version's folder, `render` writes its README.md. The same facts give the same bytes. Texts of models
-stand in it as code that they cannot leave (card_text.py). The header is in card_header.py, and what becomes of a card
-that people have edited in card_merge.py.
+stand in it as code that they cannot leave (text.py). The header is in header.py, and what becomes of a card
+that people have edited in merge.py.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from pipelines.card_about import About, Model, about
-from pipelines.card_examples import examples
-from pipelines.card_header import configs, licence, size_category, sources, yaml
-from pipelines.card_merge import MARK
-from pipelines.card_text import first_line, prose, span, table
-from pipelines.card_trust import decontamination, is_builtin, limits, numbers, seeds, trust
-from pipelines.citations import PAPERS, bibtex, cited
+from pipelines.card.about import About, Model, about
+from pipelines.card.citations import PAPERS, bibtex, cited
+from pipelines.card.examples import examples
+from pipelines.card.header import configs, licence, size_category, sources, yaml
+from pipelines.card.merge import MARK
+from pipelines.card.text import first_line, prose, span, table
+from pipelines.card.trust import decontamination, is_builtin, limits, numbers, seeds, trust
 from pipelines.records import to_json
 from pipelines.stages.table import STAGES
 from pipelines.views.table import VIEWS

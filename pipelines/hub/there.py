@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from pipelines.hub_layout import VERSION, File, Layout, writer
+from pipelines.hub.layout import VERSION, File, Layout, writer
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi, RepoFile

@@ -8,9 +8,9 @@ from typing import Any
 from filters import cascade
 from filters.answers import wilson
 from filters.table import RULES
-from pipelines.card_about import About, funnel, rules_in_order
-from pipelines.card_header import licence
-from pipelines.card_text import first_line, span, table
+from pipelines.card.about import About, funnel, rules_in_order
+from pipelines.card.header import licence
+from pipelines.card.text import first_line, span, table
 from pipelines.stages.table import STAGES
 
 FILES = 10  # of benchmarks that are named

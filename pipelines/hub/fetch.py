@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipelines.hub_errors import cause, is_busy, is_offline, line, patiently, status
+from pipelines.hub.errors import cause, is_busy, is_offline, line, patiently, status
 from pipelines.records import digest
 
 if TYPE_CHECKING:

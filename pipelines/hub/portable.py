@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import tomli_w
 
-from pipelines.hub import is_hub
+from pipelines.hub.fetch import is_hub
 from pipelines.recipe import FILES, BadRecipe, find_file, stage_name
 from pipelines.rows import BadRows, Rows, Seeds
 

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from pipelines.compare_facts import SIDES, Rows, Turned, changed_facts
-from pipelines.compare_recipes import (
+from pipelines.records import to_json
+from pipelines.release import read_version
+from pipelines.store import KINDS, connect
+from pipelines.versions.facts import SIDES, Rows, Turned, changed_facts
+from pipelines.versions.recipes import (
     Change,
     Rewritten,
     beside,
@@ -23,9 +26,6 @@ from pipelines.compare_recipes import (
     changed_prompts,
     changed_recipe,
 )
-from pipelines.records import to_json
-from pipelines.release import read_version
-from pipelines.store import KINDS, connect
 
 if TYPE_CHECKING:
     import duckdb

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import orjson
 
 from pipelines.curriculum import MANIFEST, read_manifest
-from pipelines.find_draw import CLOSING
 from pipelines.records import Verdict
 from pipelines.store import connect
+from pipelines.story.find_draw import CLOSING
 from pipelines.views.table import VIEWS, batches, prepare
 
 if TYPE_CHECKING:

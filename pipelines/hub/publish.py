@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pipelines import hub_errors
-from pipelines.hub import WAITS
-from pipelines.hub_layout import Layout, layout
-from pipelines.hub_there import Commit, There, commit_at, holds, look, published_before, read
+from pipelines.hub import errors as hub_errors
+from pipelines.hub.fetch import WAITS
+from pipelines.hub.layout import Layout, layout
+from pipelines.hub.there import Commit, There, commit_at, holds, look, published_before, read
 from pipelines.store import disk_full
 
 if TYPE_CHECKING:
@@ -147,16 +147,17 @@ def _card(folder: Path, laid: Layout, repo: str) -> str:
 
     `datasets` cannot load a config without rows, so none is told; its file is there with the others.
     """
-    from pipelines import card, card_about
+    from pipelines.card.about import about
+    from pipelines.card.render import render
 
     recipe = next(file.source for file in laid.files if file.path == "recipe.toml")
-    told = card_about.about(folder)._replace(
+    told = about(folder)._replace(
         recipe=tomllib.loads(recipe.read_text(encoding="utf-8")),
         configs={config.name: config.files for config in laid.configs if config.rows},
         repo=repo,
         revision=folder.name,
     )
-    return card.render(told)
+    return render(told)
 
 
 # --- What is done, as far as it is missing --------------------------------------------------------------------
@@ -239,7 +240,7 @@ def _overtaken(release: _Release) -> str:
 
 def _merged(release: _Release, main: Commit) -> bytes:
     """The card with what people made of the last one."""
-    from pipelines.card_merge import merged
+    from pipelines.card.merge import merged
 
     there, written = (
         read(release.api, release.repo, main.sha, path).decode("utf-8", "replace") if path in main.files else None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines.card_about import CHARACTERS, EXAMPLES, About, Example, Said
-from pipelines.card_text import fenced, folded, span
+from pipelines.card.about import CHARACTERS, EXAMPLES, About, Example, Said
+from pipelines.card.text import fenced, folded, span
 
 
 def examples(about: About) -> list[str]:
