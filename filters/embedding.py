@@ -59,8 +59,9 @@ def _packages(name: str) -> dict[str, str]:
     try:
         return {package: version(package) for package in _needs(name)}
     except PackageNotFoundError as missing:
-        extra = "similarity" if name == WORDS else "embeddings"
-        raise ValueError(f"embedder {name!r} needs {missing.name}: pip install 'thoughtmill[{extra}]'") from missing
+        raise ValueError(
+            f"embedder {name!r} needs {missing.name}: pip install 'thoughtmill[embeddings]'"
+        ) from missing
 
 
 def _needs(name: str) -> list[str]:

@@ -6,7 +6,7 @@ of places in which two signatures agree estimates the similarity. Signatures are
 texts that agree in a whole band are candidates, and alike texts almost surely are (locality-sensitive hashing).
 
 All hashes are fixed functions of the words, the same on every machine and in every version of Python, so that
-signatures can be kept. Needs numpy (the extra `similarity`).
+signatures can be kept. Needs numpy.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -181,12 +180,10 @@ class Candidate(NamedTuple):
 class Index:
     """Signatures of texts, to be asked for the one most similar to another. The texts themselves are not kept.
 
-    Raises ValueError where numpy is not installed, and OSError when there is no room for scratch files.
+    Raises OSError when there is no room for scratch files.
     """
 
     def __init__(self, scheme: Scheme, threshold: float) -> None:
-        if find_spec("numpy") is None:
-            raise ValueError("MinHash needs the extra `similarity`: pip install 'thoughtmill[similarity]'")
         self.scheme = scheme
         self.bands = minhash.cut_into_bands(scheme.permutations, threshold)
         self._table = lsh_table.Table(self.bands, scheme.permutations, threshold)

@@ -70,7 +70,7 @@ def novelty(*, at_most: float = 0.7, exact_up_to: int = 100_000) -> Memory:
     Over lower-cased words without stemming, as in Self-Instruct (arXiv 2212.10560, section 2.2). The score is the
     highest similarity, exact however low it is; the evidence has the nearest question. Of more than `exact_up_to`
     questions the later ones are looked at only when their word pairs make them candidates by MinHash, which misses
-    few that are alike (it needs the extra `similarity`); the context then says how many were compared exactly.
+    few that are alike; the context then says how many were compared exactly.
     """
     if not 0 <= at_most <= 1:
         raise ValueError(f"novelty: at_most = {at_most}, but a similarity lies between 0 and 1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ def _two(pair: str) -> tuple[int, int]:
     return int(first), int(second)
 
 
+PAGE = ("starlette", "uvicorn", "jinja2", "latex2mathml", "pygments")  # what the extra `browse` brings
+
+
 @click.command()
 @click.argument("dataset", required=False)
 @click.option("--port", default=8765, show_default=True, type=click.IntRange(0, 65535), help="0 is any free one.")
@@ -67,10 +71,10 @@ def browse(dataset: str | None, port: int, host: str, opened: bool) -> None:
             webbrowser.open(url)
 
     def job() -> None:
-        try:
-            from pipelines.browse.server import serve
-        except ModuleNotFoundError as error:
-            raise BadSetup(f"there is no module {error.name!r}: install thoughtmill[browse]") from error
+        if missing := [package for package in PAGE if find_spec(package) is None]:
+            raise BadSetup(f"there is no module {missing[0]!r}: install thoughtmill[browse]")
+        from pipelines.browse.server import serve
+
         with refusals():
             serve(data_folder(), dataset, host=host, port=port, ready=ready)
 

@@ -112,12 +112,6 @@ def test_parameters_that_cannot_be(wrong: dict[str, Any]):
         not_near_duplicate(**wrong)
 
 
-def test_without_numpy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(near, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"thoughtmill\[similarity\]"):
-        not_near_duplicate()
-
-
 def test_of_alike_texts_the_earliest_is_named():
     memory = not_near_duplicate()
     memory.remember(EARLIER)

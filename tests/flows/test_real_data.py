@@ -50,7 +50,7 @@ def posed_from_gsm8k(folder: Path, draws: int) -> tuple[Made, list[dict[str, Any
 
 
 @pytest.mark.usefixtures("data")
-@pytest.mark.parametrize("draws", [24, pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("draws", [60, pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 def test_every_candidate_posed_from_real_seeds_is_accounted_for(tmp_path: Path, draws: int):
     made, log = posed_from_gsm8k(tmp_path, draws)
     ledger, said, found = made.ledger, attempts(made), problems(made)
