@@ -2,7 +2,7 @@
 # Another interpreter: make test PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-trainers lint bench docs constraints clean
+.PHONY: help demo train test test-slow test-trainers lint bench docs constraints clean
 
 # The first of these that is 3.11 to 3.13 and can make environments. Looked for only when one is to be made.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -16,6 +16,7 @@ THOUGHTMILL = .venv/bin/thoughtmill
 
 help:
 	@echo 'make demo         make a dataset of 200 problems with 8 attempts each; needs no GPU and no key'
+	@echo 'make train        train a tiny model on that dataset, with TRL; brings torch'
 	@echo 'make test         the everyday tests'
 	@echo 'make test-slow    the tests that take minutes, and property tests on more examples'
 	@echo 'make test-trainers  real trainers and their loaders on what is exported; brings torch'
@@ -29,7 +30,10 @@ demo: .venv/.base
 	@echo '$$ thoughtmill run cot-self-instruct'
 	@$(THOUGHTMILL) run cot-self-instruct
 	@echo
-	@echo 'Next, see why its first row is there:  $(THOUGHTMILL) show cot-self-instruct 0'
+	@echo 'Next, see why each row is there:  $(THOUGHTMILL) browse cot-self-instruct'
+
+train: .venv-trainers/.trl
+	.venv-trainers/bin/python -m docs.train cot-self-instruct
 
 test: .venv/.dev
 	$(RUN) pytest -m 'not slow'
@@ -64,7 +68,7 @@ clean:
 
 # Stamps: what is installed stays installed until pyproject.toml or constraints.txt change.
 .venv/.base: .venv/.made pyproject.toml constraints.txt
-	$(INSTALL) '.[math]'
+	$(INSTALL) '.[math,browse]'
 	@touch $@
 
 .venv/.dev: .venv/.made pyproject.toml constraints.txt
@@ -80,11 +84,15 @@ clean:
 # Torch first and alone: whatever is installed after it would choose the build of several gigabytes. One of the loaders
 # brings a package `tests` that would hide ours.
 TRAINERS_PIP = .venv-trainers/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
-.venv-trainers/.made: .venv/.made pyproject.toml tests/trainers/requirements.txt tests/trainers/loaders.txt
+.venv-trainers/.trl: .venv/.made pyproject.toml tests/trainers/trl.txt
 	.venv/bin/python -m venv --clear .venv-trainers
 	$(TRAINERS_PIP) 'torch==2.13.0+cpu' || $(TRAINERS_PIP) torch
-	$(TRAINERS_PIP) --requirement tests/trainers/requirements.txt
+	$(TRAINERS_PIP) --requirement tests/trainers/trl.txt
 	$(TRAINERS_PIP) --editable .
+	@touch $@
+
+.venv-trainers/.made: .venv-trainers/.trl tests/trainers/requirements.txt tests/trainers/loaders.txt
+	$(TRAINERS_PIP) --requirement tests/trainers/requirements.txt
 	$(TRAINERS_PIP) --no-deps --requirement tests/trainers/loaders.txt
 	rm -rf .venv-trainers/lib/python3*/site-packages/tests
 	@touch $@

@@ -164,7 +164,10 @@ def _candidates(
     here = spans_between(spans, first, stop)
     draws = here[0].start + first - here[0].row, here[-1].start + stop - here[-1].row
     query = _QUERY.format(closings=closings, kept=kept(COLUMNS, [_VALUES[each.name] for each in COLUMNS]))
-    table = cursor.sql(query, params={"first": draws[0], "stop": draws[1], **given}).to_arrow_table()
+    # Into a table of this cursor's own: a relation would look through the ends of all files twice.
+    cursor.execute(f"create or replace temp table candidates as {query}", {"first": draws[0], "stop": draws[1], **given})
+    table = cursor.sql("from candidates").to_arrow_table()
+    cursor.execute("drop table candidates")
     if table.num_rows != stop - first:
         raise ValueError(
             f"{here[0].folders[0]}: {table.num_rows:,} outcomes of the {stop - first:,} draws from {draws[0]:,} up to"

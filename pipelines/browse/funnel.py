@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from pipelines.browse.candidates import STILL_IN
 from pipelines.browse.source import Source, progress
-from pipelines.browse.table import Filter, indexed, sql_name
+from pipelines.browse.table import Filter, indexed, remembered, sql_name
 from pipelines.recipe import stage_name
 from pipelines.stages.table import STAGES
 
@@ -63,7 +63,7 @@ def funnel(source: Source) -> Funnel:
     """The funnel of a version or run. Raises ValueError for a table, which has none."""
     if source.files is not None:
         raise ValueError(f"{source.name} is a table: only a version or a run has a funnel")
-    counted = _count(source)
+    counted = remembered(source, "funnel", lambda: _count(source))
     total = sum(each.rows for each in counted)
     losses: list[Loss] = []
     for name, stage, rule in _in_order(source.about["recipe"], counted):
@@ -80,6 +80,31 @@ def funnel(source: Source) -> Funnel:
         where_accepted=[Filter("outcome", "is", ACCEPTED)],
         progress=progress(source),
     )
+
+
+def funnel_of_ledger(source: Source) -> Funnel:
+    """The funnel of a version as its ledger has it, which needs no index: rules of one name are one loss."""
+    books = source.about["ledger"]
+    places: dict[str, tuple[int, int]] = {}
+    for (_, rule), at in _places(source.about["recipe"]).items():
+        places.setdefault(rule, at)
+    last = len(places), 0
+
+    def place(name: str) -> tuple[Any, ...]:
+        rule, _, state = name.partition(": ")
+        return places.get(rule, last), STATES.index(state) if state in STATES else len(STATES), name
+
+    left, losses = books["candidates"], list[Loss]()
+    for name in sorted(books["not_accepted"], key=place):
+        left -= books["not_accepted"][name]
+        where = [_is("outcome", name)]
+        why = [
+            Reason(text, rows, [*where, _is("reason", text)])
+            for text, rows in books.get("reasons", {}).get(name, {}).items()
+        ]
+        losses.append(Loss(name, "", name.partition(": ")[0], books["not_accepted"][name], left, why, where))
+    accepted = [_is("outcome", ACCEPTED)]
+    return Funnel(books["candidates"], losses, 0, books["accepted"], [], accepted, progress(source))
 
 
 def _count(source: Source) -> list[_Counted]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pipelines.browse.columns import Column
 from pipelines.browse.source import Source
-from pipelines.browse.table import Filter, condition, indexed, sql_name
+from pipelines.browse.table import Filter, condition, indexed, remembered, sql_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -39,6 +39,10 @@ class Plot(NamedTuple):
 
 def plots(source: Source, *, where: Sequence[Filter] = ()) -> list[Plot]:
     """A plot of every number and category that has values, of the rows that pass the filters. Raises ValueError."""
+    return _plots(source, where) if where else remembered(source, "plots", lambda: _plots(source, ()))
+
+
+def _plots(source: Source, where: Sequence[Filter]) -> list[Plot]:
     named = HIDDEN if source.files is None else ()
     shown = [each for each in source.columns if each.type != "text" and each.name not in named]
     told, given = condition(source, where)

@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.browse import index as indexes
+from pipelines.browse.asking import cursor_of
 from pipelines.browse.candidates import define_run
 from pipelines.browse.files import Files, batches, value
 from pipelines.browse.source import Source, draw_of, row_of
@@ -71,8 +72,7 @@ def _hits(
     told: Callable[[int], None],
 ) -> Iterator[Hit]:
     look = _in_facts if source.files is None else _in_table
-    cursor = source.connection.cursor()
-    try:
+    with cursor_of(source.connection) as cursor:
         for first, end in _ranges(source):
             if stop():
                 return
@@ -81,8 +81,6 @@ def _hits(
                 hits = look(source, cursor, text, first, end)
                 yield from (hit for hit in hits if passed is None or hit.row in passed)
             told(end)
-    finally:
-        cursor.close()
 
 
 def _ranges(source: Source) -> Iterator[tuple[int, int]]:

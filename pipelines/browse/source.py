@@ -10,13 +10,14 @@ import re
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
 from pipelines.browse import index as indexes
+from pipelines.browse.asking import cursor_of
 from pipelines.browse.candidates import (
     COLUMNS,
     candidates_of_run,
@@ -60,6 +61,7 @@ class Source:
     connection: duckdb.DuckDBPyConnection
     marks: Path
     known_marks: tuple[tuple[int, int], list[Any]] | None = None  # as read from a file of this time and size
+    remembered: dict[str, tuple[Any, Any]] = field(default_factory=dict)  # what was counted, and of what state
 
     @property
     def mark(self) -> str:
@@ -258,13 +260,10 @@ def facts_of_row(source: Source, row: int) -> list[Path]:
 @contextmanager
 def facts_at(source: Source, row: int) -> Iterator[duckdb.DuckDBPyConnection]:
     """A cursor whose problems, attempts and verdicts hold those of a row of a version or run, and others."""
-    cursor = source.connection.cursor()
-    try:
+    with cursor_of(source.connection) as cursor:
         if source.kind == "run":
             define_run(cursor, source.spans, row, row + 1)
         yield cursor
-    finally:
-        cursor.close()
 
 
 def check_row(source: Source, row: int) -> None:
@@ -275,6 +274,11 @@ def check_row(source: Source, row: int) -> None:
 
 # ---------------------------------------------------------------------------------------------------------------
 # The index
+
+
+def begin_index(source: Source) -> None:
+    """Make the index from now on, in the background."""
+    indexes.start(source.index)
 
 
 def progress(source: Source) -> float:

@@ -7,19 +7,22 @@ of a query. Only numbers of rows are sorted; the rows of a page are then read fr
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from pipelines.browse import index as indexes
+from pipelines.browse.asking import cursor_of
 from pipelines.browse.columns import Cell, Column, Cut, Type, cut, place
 from pipelines.browse.files import SHOWN, whole_cell, whole_row
 from pipelines.browse.index import as_cells, rows_at
-from pipelines.browse.marks import last_marks
+from pipelines.browse.marks import all_marks, last_marks
 from pipelines.browse.source import Source, check_row, draw_of, facts_at, progress
 
 if TYPE_CHECKING:
     import duckdb
+
+T = TypeVar("T")
 
 Op = Literal["is", "is not", "at least", "at most", "below", "contains", "missing", "present"]
 
@@ -90,16 +93,19 @@ def page(
     else:
         rows, total = range(offset, max(offset, min(offset + limit, source.rows))), source.rows
     shown = [Row(row, cells) for row, cells in zip(rows, _cells(source, rows), strict=True)]
-    indexes.start(source.index)  # not before: the first rows are to be there soon
     return Page(shown, total, offset + len(rows) < total, progress(source))
 
 
 def choices(source: Source, column: str, *, most: int = 200) -> list[tuple[Any, int]]:
     """The values of a column with their counts, most frequent first; of what is indexed so far."""
     name = sql_name(source, column)
-    with indexed(source) as here:
-        query = f"select {name}, count(*) from {here.rows} group by 1 order by 2 desc, 1 nulls last limit $most"
-        return [(value, count) for value, count in here.ask(query, {"most": most})]
+
+    def count() -> list[tuple[Any, int]]:
+        with indexed(source) as here:
+            query = f"select {name}, count(*) from {here.rows} group by 1 order by 2 desc, 1 nulls last limit $most"
+            return [(value, rows) for value, rows in here.ask(query, {"most": most})]
+
+    return remembered(source, f"choices {most} {column}", count)
 
 
 def row(source: Source, row: int) -> dict[str, Any]:
@@ -169,11 +175,18 @@ def indexed(source: Source) -> Iterator[Indexed]:
         given["parts"] = [str(path) for path in source.index.made]
     else:
         parts = _no_rows(source.index.columns)
-    cursor = source.connection.cursor()
-    try:
+    with cursor_of(source.connection) as cursor:
         yield Indexed(cursor, _ROWS.format(parts=parts), given)
-    finally:
-        cursor.close()
+
+
+def remembered(source: Source, what: str, count: Callable[[], T]) -> T:
+    """What `count` finds in all rows, counted once for each state of the index and the marks."""
+    all_marks(source)
+    state = len(source.index.made), source.known_marks and source.known_marks[0]
+    found = source.remembered.get(what)
+    if found is None or found[0] != state:
+        found = source.remembered[what] = state, count()
+    return found[1]
 
 
 def _no_rows(columns: Sequence[Column]) -> str:
@@ -252,10 +265,7 @@ def _cells(source: Source, rows: Sequence[int]) -> list[dict[str, Cell]]:
 
 def _unindexed(source: Source, rows: Sequence[int]) -> list[dict[str, Cell]]:
     first, stop = min(rows), max(rows) + 1
-    cursor = source.connection.cursor()
-    try:
+    with cursor_of(source.connection) as cursor:
         tables = list(source.index.read(cursor, first, stop))
-    finally:
-        cursor.close()
     cells = [each for table in tables for each in as_cells(source.index.columns, table)]
     return [cells[row - first] for row in rows]
