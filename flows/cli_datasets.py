@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -123,14 +125,18 @@ def export(dataset: str, view: str, consumer: str, out: Path, split: float, seed
     """Write a view of DATASET (NAME or NAME@vN) as a trainer loads it, with what else it needs beside it."""
     from flows import show
     from pipelines.export import export as write
+    from pipelines.views.table import VIEWS
 
     def job() -> Any:
         with refusals():
-            return write(show.find_version(dataset), out, view=view, to=consumer, split=split, seed=seed)
+            made = write(show.find_version(dataset), out, view=view, to=consumer, split=split, seed=seed)
+            if not made.rows:
+                shutil.rmtree(out)
+                why = "; ".join(f"{count:,} left out: {reason}" for reason, count in made.left_out.items())
+                raise BadSetup(f"{dataset} has no rows of {view} for {consumer}: {why or VIEWS[view].about}")
+            return made
 
-    made = or_one_line(job)
-    show.exported(made)
-    sys.exit(0 if made.rows else EXIT_NOTHING)
+    show.exported(or_one_line(job))
 
 
 @click.command()
@@ -147,6 +153,9 @@ def publish(dataset: str, repo: str, private: bool | None, quiet: bool) -> None:
     """
     from flows import show
     from pipelines.hub.publish import publish as send
+
+    if quiet or not sys.stderr.isatty():  # huggingface_hub's own bars; read when it is imported
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
     def job() -> Any:
         with show.counting("publishing", quiet=quiet) as watch, refusals():

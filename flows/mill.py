@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("DO_NOT_TRACK", "1")  # before Prefect is imported, which else sends telemetry
+# Before Prefect is imported, which else sends telemetry, and so does its server.
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 import asyncio
 import sys

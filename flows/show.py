@@ -19,7 +19,8 @@ from filters.answers import wilson
 from filters.table import RULES
 from filters.verifiers import VERIFIERS, answer_in
 from pipelines import recipe as recipes
-from pipelines.release import read_version, versions
+from pipelines.card.merge import MARK
+from pipelines.release import versions
 from pipelines.store import data_folder
 from pipelines.versions.pin import current
 
@@ -212,8 +213,9 @@ def find_version(name: str) -> Path:
 
 def dataset(folder: Path, name: str) -> None:
     """A version's card, and where it lies."""
-    screen.print(plain((folder / "README.md").read_text(), most=CARD))
-    screen.print(f"rows: {read_version(folder)['rows']}  folder: {folder}", markup=False, soft_wrap=True)
+    card = (folder / "README.md").read_text()
+    screen.print(plain(card.rpartition(f"{MARK}\n\n")[2], most=CARD))
+    screen.print(f"folder: {folder}", markup=False, soft_wrap=True)
     screen.print(f"thoughtmill show {name} 0 shows why the first row is there", markup=False)
 
 

@@ -5,15 +5,17 @@ Queries run in threads. A search ends when nobody waits for it any more.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from pipelines.browse import desk as desks
 from pipelines.browse import pages
+from pipelines.browse.asking import Asking, begin, break_off
 from pipelines.browse.desk import Desk, NotThere
 from pipelines.browse.links import Pairs, address, read
 from pipelines.browse.paper import fill
@@ -36,9 +38,12 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 MOST_HITS = 500
+AGAIN = 0.1  # seconds from one interruption of what nobody waits for to the next
 MOST_BYTES = 64 << 10  # of a form
 
-Page = Callable[[Desk, Pairs], str | bytes]
+Made = TypeVar("Made")
+Page = Callable[[Desk, Pairs], str | bytes | Iterator[str]]
+"""Makes a page, whole or part by part. An error before the first part is a page of its own."""
 
 TITLES = {400: "That cannot be shown", 403: "Not allowed", 404: "Not there", 405: "Not this way", 413: "Too long"}
 
@@ -98,15 +103,48 @@ def _trouble(path: str, error: Exception) -> Response:
 
 
 async def page(desk: Desk, make: Page, kind: str, request: Request) -> Response:
-    """A page, made in a thread."""
-    from anyio import to_thread
-    from starlette.responses import Response
+    """A page, made in a thread, and broken off where nobody waits for it any more."""
+    from starlette.responses import Response, StreamingResponse
 
+    asking = begin()
     try:
-        made = await to_thread.run_sync(make, desk, _query(request), abandon_on_cancel=True)
+        made = await _made(request, asking, lambda: make(desk, _query(request)))
+        if isinstance(made, Iterator):
+            head = await _made(request, asking, lambda: next(made))
+            return StreamingResponse(_parts(request, asking, head, made), media_type=kind)
     except Exception as error:  # noqa: BLE001 - the layer where every error becomes a page
-        return _trouble(request.url.path, error)
+        return Response(status_code=499) if asking.is_over else _trouble(request.url.path, error)
     return Response(made, media_type=kind)
+
+
+async def _made(request: Request, asking: Asking, make: Callable[[], Made]) -> Made:
+    """What `make` gives, from a thread; its queries are interrupted once nobody waits for it any more."""
+    from anyio import to_thread
+
+    watching = asyncio.create_task(_watch(request, asking))
+    try:
+        return await to_thread.run_sync(make)
+    finally:
+        watching.cancel()
+
+
+async def _watch(request: Request, asking: Asking) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    while True:  # for there may be one query after another
+        break_off(asking)
+        await asyncio.sleep(AGAIN)
+
+
+async def _parts(request: Request, asking: Asking, head: str, others: Iterator[str]) -> AsyncIterator[str]:
+    yield head
+    try:
+        while (part := await _made(request, asking, lambda: next(others, None))) is not None:
+            yield part
+    except Exception as error:  # noqa: BLE001 - half the page is out: the error is its last line
+        if not asking.is_over:
+            log.error("%s: %s: %s", request.url.path, type(error).__name__, error)
+        yield fill("broken.html", {"told": str(error).partition("\n")[0]})
 
 
 def _query(request: Request) -> Pairs:

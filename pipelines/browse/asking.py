@@ -18,6 +18,7 @@ class Asking:
     """The cursors that are at work for somebody."""
 
     cursors: list[duckdb.DuckDBPyConnection] = field(default_factory=list)
+    is_over: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -34,6 +35,7 @@ def begin() -> Asking:
 def break_off(asking: Asking) -> None:
     """Interrupt the queries that are under way; each raises where it was asked."""
     with asking.lock:
+        asking.is_over = True
         for each in asking.cursors:
             each.interrupt()
 

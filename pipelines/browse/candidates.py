@@ -165,7 +165,9 @@ def _candidates(
     draws = here[0].start + first - here[0].row, here[-1].start + stop - here[-1].row
     query = _QUERY.format(closings=closings, kept=kept(COLUMNS, [_VALUES[each.name] for each in COLUMNS]))
     # Into a table of this cursor's own: a relation would look through the ends of all files twice.
-    cursor.execute(f"create or replace temp table candidates as {query}", {"first": draws[0], "stop": draws[1], **given})
+    cursor.execute(
+        f"create or replace temp table candidates as {query}", {"first": draws[0], "stop": draws[1], **given}
+    )
     table = cursor.sql("from candidates").to_arrow_table()
     cursor.execute("drop table candidates")
     if table.num_rows != stop - first:

@@ -13,6 +13,7 @@ from pipelines.stages.table import STAGES
 
 ACCEPTED = "accepted"
 REASONS = 50  # of each loss, the most frequent
+OTHERS = "other reasons"  # than the most frequent, in a ledger
 STATES = ("", "unsure", "error")  # in which a verdict decides against a row
 
 
@@ -98,9 +99,10 @@ def funnel_of_ledger(source: Source) -> Funnel:
     for name in sorted(books["not_accepted"], key=place):
         left -= books["not_accepted"][name]
         where = [_is("outcome", name)]
+        told = books.get("reasons", {}).get(name, {})
         why = [
-            Reason(text, rows, [*where, _is("reason", text)])
-            for text, rows in books.get("reasons", {}).get(name, {}).items()
+            Reason(text, rows, where if text == OTHERS else [*where, _is("reason", text)])
+            for text, rows in told.items()
         ]
         losses.append(Loss(name, "", name.partition(": ")[0], books["not_accepted"][name], left, why, where))
     accepted = [_is("outcome", ACCEPTED)]

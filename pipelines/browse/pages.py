@@ -6,7 +6,7 @@ No HTTP in here, and no HTML but what the templates say. The pages of one row ar
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -15,20 +15,21 @@ from pipelines.browse import cells
 from pipelines.browse.asked import asked, asked_row
 from pipelines.browse.charts import chart
 from pipelines.browse.desk import Desk
-from pipelines.browse.funnel import Funnel, funnel
+from pipelines.browse.funnel import Funnel, funnel, funnel_of_ledger
 from pipelines.browse.links import Looking, Pairs, address, narrowed, pairs, without
 from pipelines.browse.marks import all_marks, mark, unmark
 from pipelines.browse.paper import fill
-from pipelines.browse.plots import plots
+from pipelines.browse.plots import Plot, plots
 from pipelines.browse.row_pages import ROWS
 from pipelines.browse.shelf import datasets, runs
-from pipelines.browse.source import Source, progress, trouble, wait
+from pipelines.browse.source import Source, begin_index, progress, trouble, wait
 from pipelines.browse.table import page
 from pipelines.records import to_json
 from pipelines.story.story import what_it_asks
 
 REASONS = 6  # of a loss
 PATIENCE = 0.6  # seconds that a page waits for a dataset to be read in full
+SMALL = 10_000  # rows that are read in less
 
 
 def home(desk: Desk, query: Pairs) -> str:
@@ -36,26 +37,41 @@ def home(desk: Desk, query: Pairs) -> str:
     return fill("home.html", {"crumbs": [], "datasets": datasets(desk.data), "runs": runs(desk.data)})
 
 
-def dataset(desk: Desk, query: Pairs) -> str:
-    """What a dataset holds, and where its candidates went; of what has been read of it by now."""
+def dataset(desk: Desk, query: Pairs) -> Iterator[str]:
+    """Where the candidates of a dataset went, then its plots as soon as they are counted; of what is read by now."""
     source, looking = asked(desk, query)
-    _await(source, PATIENCE)
-    given = {"charts": [], "funnel": None, **_about(source)}
-    if progress(source) > 0 and source.rows:
-        given["charts"] = [
-            chart(place, each, lambda where: _rows(looking, where)) for place, each in enumerate(plots(source))
-        ]
-        if source.kind != "table":
-            told = funnel(source)
-            given |= {"funnel": told, "steps": _steps(told, looking)}
-            given["accepted_link"] = _rows(looking, told.where_accepted)
-    return _filled(desk, "dataset.html", source, looking, "overview", **given)
+    _await(source)
+    whole = _filled(desk, "dataset.html", source, looking, "overview", **_about(source), **_funnel(source, looking))
+    head, _, tail = whole.partition("<!-- plots -->")
+    yield head
+    if source.rows:
+        _await(source, seconds=PATIENCE)
+        drawn = [chart(place, each, lambda where: _rows(looking, where)) for place, each in enumerate(_plots(source))]
+        yield fill("plots.html", {"charts": drawn})
+    yield tail
 
 
-def _await(source: Source, seconds: float) -> None:
-    """Wait a little for a dataset to be read; what keeps it from being read stands at the head of the page."""
+def _await(source: Source, *, seconds: float = 0) -> None:
+    """Begin to read a dataset, and wait until a small one is read, which is at once, or so many seconds.
+
+    What keeps it from being read stands at the head of the page.
+    """
     with contextlib.suppress(ValueError):
-        wait(source, seconds)
+        wait(source, PATIENCE if source.rows <= SMALL else seconds)
+
+
+def _funnel(source: Source, looking: Looking) -> dict[str, Any]:
+    """The funnel; of a version that is not read yet, as its ledger tells it."""
+    is_early = source.kind == "version" and progress(source) < 1
+    if not is_early and (source.kind == "table" or not progress(source)):
+        return {"funnel": None}
+    told = funnel_of_ledger(source) if is_early else funnel(source)
+    link = _rows(looking, told.where_accepted)
+    return {"funnel": told, "steps": _steps(told, looking), "accepted_link": link}
+
+
+def _plots(source: Source) -> list[Plot]:
+    return plots(source) if progress(source) else []
 
 
 def _steps(told: Funnel, looking: Looking) -> list[dict[str, Any]]:
@@ -108,12 +124,13 @@ def _about(source: Source) -> dict[str, Any]:
 def table(desk: Desk, query: Pairs) -> str:
     """A page of the rows that an address asks for."""
     source, looking = asked(desk, query)
-    _await(source, PATIENCE / 2)
+    if looking.where or looking.order or source.rows <= SMALL:
+        _await(source, seconds=PATIENCE / 2)
     found = page(source, where=looking.where, order=looking.order, offset=looking.offset, limit=ROWS)
     chosen = cells.chosen(source, looking)
     first, last = looking.offset + 1, looking.offset + len(found.rows)
     at = looking.offset
-    return _filled(
+    made = _filled(
         desk,
         "table.html",
         source,
@@ -130,6 +147,8 @@ def table(desk: Desk, query: Pairs) -> str:
         previous_link=address("/table", looking._replace(offset=max(0, at - ROWS))) if at else None,
         next_link=address("/table", looking._replace(offset=at + ROWS)) if found.more else None,
     )
+    begin_index(source)  # not before: it would take the first rows half of the processor
+    return made
 
 
 def search(desk: Desk, query: Pairs) -> str:
@@ -147,6 +166,7 @@ def marks_file(desk: Desk, query: Pairs) -> bytes:
 def told_progress(desk: Desk, query: Pairs) -> bytes:
     """How much of a dataset's index is made, from 0 to 1."""
     source, _ = asked(desk, query)
+    begin_index(source)
     return orjson.dumps({"progress": progress(source)})
 
 

@@ -41,6 +41,7 @@ def environment() -> Environment:
         "score": lambda score: f"{score:.3g}",
         "short": short,
         "plain": plain,
+        "readable": readable,
         "cut": cut,
         "rendered": rendered,
         "formula": formula,
@@ -75,12 +76,24 @@ def short(text: Any, most: int = 200) -> str:
 
 
 def plain(value: Any) -> str:
-    """Any value as text: words as they are, lists of words and counts as people write them, all else as JSON."""
+    """Any value as text: words as they are, all else as JSON."""
+    return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+
+
+def readable(value: Any) -> str:
+    """A value of JSON as a person writes it: no quotes and braces, numbers short, pairs of what and how often."""
     match value:
-        case str():
-            return value
-        case [[str(), int()], *_] if all(isinstance(each, list) and len(each) == 2 for each in value):
-            return ", ".join(f"{name} ({count})" for name, count in value)
-        case [str(), *_] if all(isinstance(each, str) for each in value):
-            return ", ".join(value)
-    return orjson.dumps(value, default=str).decode()
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case int() | float():
+            return number(value)
+        case [str() as what, int() as count]:
+            return f"{what} ({count:,})"
+        case list():
+            return ", ".join(f"({readable(each)})" if isinstance(each, dict) else readable(each) for each in value)
+        case dict():
+            return ", ".join(f"{key} {readable(each)}" for key, each in value.items()) or "none"
+        case _:
+            return str(value)

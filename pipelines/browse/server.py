@@ -21,7 +21,7 @@ from pipelines.browse import answers, pages, row_pages
 from pipelines.browse import desk as desks
 from pipelines.browse.desk import Desk
 from pipelines.browse.links import Looking, address
-from pipelines.browse.paper import FOLDER
+from pipelines.browse.paper import FOLDER, environment
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -53,6 +53,7 @@ def serve(data: Path, name: str | None, *, host: str = "127.0.0.1", port: int, r
     desk = new_desk(data, name)
     try:
         first = address("/dataset", Looking(desks.at(desk, name).name)) if name else "/"
+        warm_up()
         config = uvicorn.Config(app(desk, host=host, port=place), **QUIETLY)
         ready(f"http://{_in_address(host)}:{place}{first}")
         with contextlib.suppress(KeyboardInterrupt):  # it has stopped by then, and raises the signal again
@@ -60,6 +61,15 @@ def serve(data: Path, name: str | None, *, host: str = "127.0.0.1", port: int, r
     finally:
         desks.close(desk)
         listening.close()
+
+
+def warm_up() -> None:
+    """Load what the first page needs, before anybody waits for one."""
+    import duckdb  # noqa: F401
+    import pyarrow.parquet  # noqa: F401
+
+    for template in environment().list_templates():
+        environment().get_template(template)
 
 
 QUIETLY: dict[str, Any] = {

@@ -10,6 +10,7 @@ import orjson
 
 from pipelines.browse.links import Looking, address
 from pipelines.release import read_version, versions
+from pipelines.versions.pin import current
 
 
 class Version(NamedTuple):
@@ -31,6 +32,11 @@ class Dataset(NamedTuple):
     link: str
     versions: list[Version]
 
+    @property
+    def current(self) -> Version:
+        """The one that the dataset's name means."""
+        return next(each for each in self.versions if each.is_current)
+
 
 class Run(NamedTuple):
     """A run, whatever came of it."""
@@ -48,8 +54,10 @@ def datasets(data: Path) -> list[Dataset]:
 
 def _dataset(home: Path) -> Dataset:
     folders = versions(home)[::-1]
-    told = [_version(home, folder, is_current=folder == folders[0]) for folder in folders]
-    return Dataset(home.name, _about(folders[0]), told[0].link, told)
+    meant = current(home)
+    told = [_version(home, folder, is_current=folder == meant) for folder in folders]
+    link = next(each.link for each in told if each.is_current)
+    return Dataset(home.name, _about(meant), link, told)
 
 
 def _version(home: Path, folder: Path, *, is_current: bool) -> Version:

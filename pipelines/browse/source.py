@@ -32,6 +32,7 @@ from pipelines.browse.spans import Span, span_of_draw, span_of_row, spans_of_run
 from pipelines.hub.fetch import fetch, is_hub
 from pipelines.records import digest
 from pipelines.release import read_version, versions
+from pipelines.versions.pin import current
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,7 +88,8 @@ def open_source(data: Path, name: str) -> Source:
         return _run(data, name)
     dataset, _, version = name.partition("@")
     if _NAME.fullmatch(dataset) and (found := versions(data / "datasets" / dataset)):
-        folder = found[-1] if not version else next((each for each in found if each.name == version), None)
+        home = data / "datasets" / dataset
+        folder = next((each for each in found if each.name == version), None) if version else current(home)
         if folder is None:
             there = ", ".join(each.name for each in found)
             raise ValueError(f"no version {version!r} of {dataset}; there are: {there}")
@@ -250,11 +252,6 @@ def row_of(source: Source, draw: int) -> int:
     """The row of a draw. Raises ValueError."""
     span = span_of_draw(source.spans, draw)
     return span.row + draw - span.start
-
-
-def facts_of_row(source: Source, row: int) -> list[Path]:
-    """The folders that hold the facts of a row: of a run, those of its shard."""
-    return list(span_of_row(source.spans, row).folders)
 
 
 @contextmanager

@@ -9,9 +9,8 @@ import orjson
 
 from pipelines.browse.links import Looking, address
 from pipelines.browse.marks import Mark, marks_on
-from pipelines.browse.source import Source, draw_of, facts_of_row
+from pipelines.browse.source import Source, draw_of, facts_at
 from pipelines.records import Attempt
-from pipelines.store import connect
 from pipelines.story.story import Posed, Story, Told, Tried, all_posed, best, is_accepted, story, what_it_asks
 
 TITLES = {
@@ -44,8 +43,8 @@ class Side(NamedTuple):
 def read_story(source: Source, row: int) -> tuple[Story, list[Mark]]:
     """The story of a row, with the marks of people in it. Raises ValueError where there is no such row."""
     marks = marks_on(source, row)
-    with connect(facts_of_row(source, row)) as connection:
-        told = story(connection, draw_of(source, row), views=_views(source), marks=[each.verdict for each in marks])
+    with facts_at(source, row) as cursor:
+        told = story(cursor, draw_of(source, row), views=_views(source), marks=[each.verdict for each in marks])
     return told, marks
 
 

@@ -158,7 +158,8 @@ class Indexed(NamedTuple):
         return self.cursor.execute(query, {**self.given, **given}).fetchall()
 
 
-_ROWS = """(
+_ROWS = "(select *, null::varchar as mark from {parts})"
+_MARKED_ROWS = """(
     select r.*, m.mark from {parts} r
     left join (select unnest($marked::bigint[]) as row, unnest($marks::varchar[]) as mark) m on m.row = r.row
 )"""
@@ -169,14 +170,14 @@ def indexed(source: Source) -> Iterator[Indexed]:
     """The rows that are indexed, of which there are some. Raises ValueError where the index cannot be made."""
     indexes.wait(source.index, parts=1)
     marks = last_marks(source)
-    given: dict[str, Any] = {"marked": list(marks), "marks": list(marks.values())}
+    given: dict[str, Any] = {"marked": list(marks), "marks": list(marks.values())} if marks else {}
     parts = "read_parquet($parts)"
     if source.index.made:
         given["parts"] = [str(path) for path in source.index.made]
     else:
         parts = _no_rows(source.index.columns)
     with cursor_of(source.connection) as cursor:
-        yield Indexed(cursor, _ROWS.format(parts=parts), given)
+        yield Indexed(cursor, (_MARKED_ROWS if marks else _ROWS).format(parts=parts), given)
 
 
 def remembered(source: Source, what: str, count: Callable[[], T]) -> T:
@@ -245,10 +246,16 @@ def _chosen(
     told, given = condition(source, where)
     by = "row" if order is None else f"{sql_name(source, order.column)} {_direction(order)} nulls last, row"
     with indexed(source) as here:
-        total = here.ask(f"select count(*) from {here.rows} where {told}", given)[0][0]
-        query = f"select row from {here.rows} where {told} order by {by} limit $limit offset $offset"
-        rows = here.ask(query, {**given, "limit": limit, "offset": offset})
-    return [row for (row,) in rows], total
+        # What a filter asks may be dear, so it is asked once: for the count, and for the rows in their order.
+        passed = f"create temp table passed as select row from {here.rows} where {told}"
+        here.cursor.execute(passed, {**here.given, **given})
+        total = here.cursor.execute("select count(*) from passed").fetchall()[0][0]
+        rows = "passed" if order is None else here.rows
+        among = "" if order is None or not where else "where row in (from passed)"
+        query = f"select row from {rows} {among} order by {by} limit $limit offset $offset"
+        asked = {**(here.given if order else {}), "limit": limit, "offset": offset}
+        found = here.cursor.execute(query, asked).fetchall()
+    return [row for (row,) in found], total
 
 
 def _direction(order: Order) -> str:

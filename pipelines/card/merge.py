@@ -97,7 +97,7 @@ def joined(card: Card) -> str:
 
 
 def _unix(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _keys(header: str) -> dict[str, str]:
@@ -142,6 +142,18 @@ def _blocks(body: str) -> list[str]:
         else:
             blocks.append([])
     return ["\n".join(lines).rstrip("\n") for lines in blocks if any(lines)]
+
+
+def overtaken(remote: str | None, published: str | None, fresh: str) -> list[str]:
+    """The headings of sections in which people's words were kept where the fresh card says something new, too."""
+    if remote is None or published is None:
+        return []
+    base, now, today = (taken_apart(text).sections for text in (published, remote, fresh))
+    return [
+        key
+        for key, blocks in base.items()
+        if key in now and key in today and any(each not in now[key] and each not in today[key] for each in blocks)
+    ]
 
 
 # --- The header ------------------------------------------------------------------------------------------------

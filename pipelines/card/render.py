@@ -78,13 +78,19 @@ def _is_builtin(about: About) -> bool:
 # --- What it is, and how to load it ----------------------------------------------------------------------------
 
 
+def _who_wrote(about: About) -> str:
+    if is_builtin(about):
+        return "A symbolic program wrote it"
+    return "Models wrote the answers, and where the recipe poses problems those as well"
+
+
 def _what_it_is(about: About) -> list[str]:
     accepted, candidates = about.ledger["accepted"], about.ledger["candidates"]
     return [
         "## What it is",
-        f"Synthetic data for training models to reason: {accepted:,} problems that passed every check of their"
-        f" recipe, of {candidates:,} candidates. Models wrote the answers, and where the recipe poses problems those"
-        " as well; programs, votes or other models judged them. No person has read all of it.",
+        f"{accepted:,} problems that passed every check of their recipe, of {candidates:,} candidates.",
+        f"Synthetic data for training models to reason. {_who_wrote(about)}; programs, votes or other models judged"
+        " it. No person has read all of it.",
         "Beside what trainers load lie the facts: every candidate, every attempt and every verdict with its reason,"
         " also of what was not accepted. So each row can be traced to the seeds, prompts and models that it came"
         " from, and another choice can be made from the same facts without generating anything twice.",

@@ -56,6 +56,7 @@ class _Release(NamedTuple):
     card: str
     watch: Callable[[str], None]
     tried: list[str]  # what was changed, or may have been
+    kept: list[str]  # headings of the card under which people's words stand where ours changed
 
 
 def publish(
@@ -86,7 +87,7 @@ def publish(
             raise disk_full(error, into) from error
         card = _card(folder, laid, repo)
         _check_secrets(laid, card, str(api.token))
-        release = _Release(api, repo, folder.parent.name, folder.name, private, laid, card, watch, [])
+        release = _Release(api, repo, folder.parent.name, folder.name, private, laid, card, watch, [], [])
         try:
             sha = hub_errors.patiently(lambda: _bring_about(release), waits, watch=watch)
         except PublishError:
@@ -94,7 +95,15 @@ def publish(
         except Exception as error:
             raise PublishError(hub_errors.why_not_published(error, repo)) from error
     size = sum(config.bytes for config in laid.configs)
-    return Published(repo, folder.name, sha, bool(release.tried), len(laid.files) + 2, size, laid.notes)
+    return Published(
+        repo, folder.name, sha, bool(release.tried), len(laid.files) + 2, size, (*laid.notes, *_kept(release))
+    )
+
+
+def _kept(release: _Release) -> list[str]:
+    under = ", ".join(heading.lstrip("# ") or "the beginning" for heading in release.kept)
+    told = "the card keeps what people wrote, where this release says something new, too; look whether it still holds"
+    return [f"{told}: {under}"] if under else []
 
 
 def _repo(to: str) -> str:
@@ -240,12 +249,13 @@ def _overtaken(release: _Release) -> str:
 
 def _merged(release: _Release, main: Commit) -> bytes:
     """The card with what people made of the last one."""
-    from pipelines.card.merge import merged
+    from pipelines.card.merge import merged, overtaken
 
     there, written = (
         read(release.api, release.repo, main.sha, path).decode("utf-8", "replace") if path in main.files else None
         for path in (CARD, AS_WRITTEN)
     )
+    release.kept[:] = overtaken(there, written, release.card)
     return merged(there, written, release.card).encode()
 
 

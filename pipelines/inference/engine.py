@@ -78,7 +78,7 @@ def _turn(choice: dict[str, Any]) -> Turn:
     """The assistant's message, with its reasoning apart, in whichever of three ways it came."""
     message = choice["message"]
     content = message.get("content")
-    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    reasoning = message.get("reasoning_content") or message.get("reasoning") or None
     if reasoning is None and content:
         content, reasoning = split_think(content, cut=finish(choice) == "length")
     calls = message.get("tool_calls")

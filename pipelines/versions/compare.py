@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from filters.table import RULES
 from pipelines.records import to_json
 from pipelines.release import read_version
 from pipelines.store import KINDS, connect
@@ -129,7 +131,7 @@ def _rules(connection: duckdb.DuckDBPyConnection) -> list[Ruled]:
     found = []
     for rule in sorted({*old, *new}):
         before, after = old.get(rule, none), new.get(rule, none)
-        context = changed(_common(before), _common(after)) if before.versions and after.versions else []
+        context = changed(_common(rule, before), _common(rule, after)) if before.versions and after.versions else []
         if before.versions != after.versions or context:
             found.append(Ruled(rule, sorted(before.versions), sorted(after.versions), context))
     return found
@@ -149,9 +151,13 @@ def _spoken(connection: duckdb.DuckDBPyConnection, side: str) -> dict[str, _Spok
     return dict(found)
 
 
-def _common(spoken: _Spoken) -> dict[str, Any]:
-    """What all verdicts of the rule are relative to: thresholds, verifiers, solvers; not counts, which vary."""
-    return {key: orjson.loads(*values) for key, values in sorted(spoken.context.items()) if len(values) == 1}
+def _common(rule: str, spoken: _Spoken) -> dict[str, Any]:
+    """What all verdicts of the rule are relative to: thresholds, verifiers, solvers; not counts."""
+    common = {key: orjson.loads(*values) for key, values in sorted(spoken.context.items()) if len(values) == 1}
+    if rule not in RULES:
+        return common
+    parameters = signature(RULES[rule].run).parameters
+    return {key: value for key, value in common.items() if key in parameters or isinstance(value, str)}
 
 
 def _models(connection: duckdb.DuckDBPyConnection, side: str) -> dict[str, str]:

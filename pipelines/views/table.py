@@ -55,19 +55,20 @@ create temp view here_verdicts as
     select * from verdicts where draw >= getvariable('first') and draw < getvariable('stop');
 
 -- `asked` is the conversation before the answer, `answer_text` the answer with its thinking, `thought` and `spoken`
--- its two parts; `trace` is what `filters.trace` calls so. `is_private`: it was shown what no prompt may show.
+-- its two parts, wherever the engine put the thought; `trace` is what `filters.trace` calls so. `is_open`: its thought
+-- never ends, so it was cut, whatever brought it says. `is_private`: it was shown what no prompt may show.
 create temp view here_attempts as
     select *,
         [{{'role': t.role, 'content': t.content}} for t in turns[:-2]] as asked,
-        case when turns[-1].reasoning is null then coalesce(turns[-1].content, '')
-             else '<think>\n' || turns[-1].reasoning || '\n</think>\n\n' || coalesce(turns[-1].content, '') end
-        as answer_text,
-        case when turns[-1].reasoning is not null then turns[-1].reasoning
+        case when turns[-1].reasoning <> '' then turns[-1].reasoning
              when contains(turns[-1].content, '</think>')
              then stripped(regexp_extract(turns[-1].content, '{THINK}', 1, 's')) else '' end as thought,
-        case when turns[-1].reasoning is null and contains(turns[-1].content, '</think>')
+        case when contains(turns[-1].content, '</think>')
              then regexp_replace(turns[-1].content, '{THINK}', '', 's')
              else coalesce(turns[-1].content, '') end as spoken,
+        case when thought = '' then spoken else '<think>\n' || thought || '\n</think>\n\n' || spoken end
+        as answer_text,
+        starts_with(stripped(turns[-1].content), '<think>') and not contains(turns[-1].content, '</think>') as is_open,
         coalesce(nullif(turns[-1].reasoning, ''), turns[-1].content, '') as trace,
         len([t for t in turns if t.role = 'assistant']) > 1 as has_several,
         len([t for t in turns if t.role = 'tool' or t.tool_calls is not null]) > 0 as uses_tools,
@@ -99,7 +100,8 @@ create temp view answered as
     select a.* replace (case when a.is_private
         then coalesce(q.opening, [{{'role': 'user', 'content': p.question}}]) else a.asked end as asked)
     from here_attempts a join accepted p on p.id = a.problem left join openings q on q.problem = p.id
-    where a.finish = 'stop' and a.id not in (select subject from unfit) and not (a.is_private and a.has_several);
+    where a.finish = 'stop' and not coalesce(a.is_open, false) and a.id not in (select subject from unfit)
+        and not (a.is_private and a.has_several);
 create temp view told as
     select subject, rule, max(status) as status, avg(score) as score from rulings group by subject, rule;
 create temp view rates as

@@ -128,6 +128,8 @@ async function awaitProgress(told) {
   const reply = await fetch(told.dataset.progress);
   if (!reply.ok) return;
   const { progress } = await reply.json();
+  const share = told.querySelector("[data-share]");
+  if (share) share.textContent = `${(100 * progress).toFixed(1)}%`;
   if (progress >= 1 && one(".rows")) told.textContent = "Everything is read now: open the page again for all of it.";
   else if (progress >= 1) location.reload();
   else setTimeout(() => awaitProgress(told), 500);

@@ -20,7 +20,8 @@ from pipelines.browse.candidates import STILL_IN
 from pipelines.browse.columns import KEPT, Cut
 from pipelines.browse.funnel import Funnel, funnel
 from pipelines.browse.plots import plots, round_step
-from pipelines.browse.source import Source, close, draw_of, facts_of_row, is_stale, names, open_source, row_of, wait
+from pipelines.browse.source import Source, close, draw_of, is_stale, names, open_source, row_of, wait
+from pipelines.browse.spans import span_of_row
 from pipelines.browse.table import Filter, Order, cell, choices, page, row
 from pipelines.records import Status
 from tests.pipelines.browse.small_facts import STAGE_OF, Draw, Try, write_run, write_version
@@ -204,7 +205,7 @@ def test_a_shard_between_is_not_finished_yet(opened: Opened, tmp_path: Path) -> 
     assert [draw_of(source, row_of(source, draw)) for draw in draws] == draws
     with pytest.raises(ValueError, match="no draw 4 is finished here"):
         row_of(source, 4)
-    assert facts_of_row(source, 3) == [source.facts[1]]
+    assert list(span_of_row(source.spans, 3).folders) == [source.facts[1]]
 
 
 def without(path: Path, is_gone: Callable[[dict[str, Any]], bool]) -> None:
