@@ -82,11 +82,18 @@ def holds(commit: Commit, laid: Layout) -> bool:
     ours = orjson.loads(next(file.source for file in laid.files if file.path == VERSION).read_bytes())
     if commit.about.get("digest") != ours["digest"]:
         return False
-    if commit.about.get("writer") != writer():
-        return True
     there = {path for path in commit.files if path.startswith("data/")}
+    if commit.about.get("writer") != writer():
+        return _is_as_told(commit, there)
     known = {file.path for file in laid.files}
     return there <= known and all(_same(commit.files.get(file.path), file) for file in laid.files)
+
+
+def _is_as_told(commit: Commit, data: set[str]) -> bool:
+    """Whether its data files are those that its own version.json names, in their sizes."""
+    told = commit.about.get("files")
+    named = {path: sums for path, sums in told.items() if path.startswith("data/")} if isinstance(told, dict) else {}
+    return data == named.keys() and all(commit.files[path].size == named[path].get("bytes") for path in data)
 
 
 def published_before(commit: Commit) -> Iterator[str]:

@@ -131,6 +131,10 @@ def _parse_use(role: str, use: Any) -> tuple[str, str, str | None]:
         raise BadModel(f"model {role!r}: {use!r} names no model, or a URL without http:// or https://")
     if "@" in url.partition("//")[2].partition("/")[0]:
         raise BadModel(f"model {role!r}: the URL holds a user or password; name a variable with key_env instead")
+    if "?" in url or "#" in url:
+        raise BadModel(
+            f"model {role!r}: the URL has more than a path; a key belongs in a variable, which key_env names"
+        )
     return engine, name, f"http{url}" if url else None
 
 

@@ -55,8 +55,8 @@ create temp view here_verdicts as
     select * from verdicts where draw >= getvariable('first') and draw < getvariable('stop');
 
 -- `asked` is the conversation before the answer, `answer_text` the answer with its thinking, `thought` and `spoken`
--- its two parts, wherever the engine put the thought; `trace` is what `filters.trace` calls so. `is_open`: its thought
--- never ends, so it was cut, whatever brought it says. `is_private`: it was shown what no prompt may show.
+-- its two parts, wherever the engine put the thought; `trace` is what `filters.trace` calls so. `is_open`: its
+-- thought never ends, so it was cut, whatever brought it says. `is_private`: it was shown what no prompt may show.
 create temp view here_attempts as
     select *,
         [{{'role': t.role, 'content': t.content}} for t in turns[:-2]] as asked,
@@ -68,7 +68,8 @@ create temp view here_attempts as
              else coalesce(turns[-1].content, '') end as spoken,
         case when thought = '' then spoken else '<think>\n' || thought || '\n</think>\n\n' || spoken end
         as answer_text,
-        starts_with(stripped(turns[-1].content), '<think>') and not contains(turns[-1].content, '</think>') as is_open,
+        starts_with(stripped(turns[-1].content), '<think>') and not contains(turns[-1].content, '</think>')
+        as is_open,
         coalesce(nullif(turns[-1].reasoning, ''), turns[-1].content, '') as trace,
         len([t for t in turns if t.role = 'assistant']) > 1 as has_several,
         len([t for t in turns if t.role = 'tool' or t.tool_calls is not null]) > 0 as uses_tools,
