@@ -205,7 +205,10 @@ def find_version(name: str) -> Path:
         raise NotThere(f"no dataset {dataset!r}; there are: {', '.join(there) or 'none yet'}")
     found = versions(datasets / dataset)
     if not version:
-        return current(datasets / dataset)
+        try:
+            return current(datasets / dataset)
+        except ValueError as error:
+            raise NotThere(str(error)) from error
     if version not in [folder.name for folder in found]:
         raise NotThere(f"no version {version!r} of {dataset}; there are: {', '.join(each.name for each in found)}")
     return datasets / dataset / version

@@ -114,8 +114,11 @@ def _check(path: Path, changes: Sequence[str], repo: str) -> None:
 
 
 def _check_model(role: str, model: Mapping[str, Any], repo: str) -> None:
+    """A stranger names no address: it would be sent prompts, and the key in OPENAI_API_KEY."""
+    use = str(model["use"])
     wants = f"the key in {model['key_env']}" if "key_env" in model else ""
-    wants = wants or (f"the recording {model['use']}" if str(model["use"]).startswith("replay:") else "")
+    wants = wants or (f"the recording {use}" if use.startswith("replay:") else "")
+    wants = wants or (f"the server http{use.partition('@http')[2]}" if "@http" in use else "")
     if wants:
         told = f"the recipe of {repo} wants {wants} for its model {role!r}"
         raise HubError(hub_errors.line(f"{told}: say what to ask instead with --model {role}=ENGINE"))

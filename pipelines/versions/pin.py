@@ -56,7 +56,7 @@ def current(home: Path) -> Path:
     names = {folder.name: folder for folder in found}
     pinned = _read(home)
     # A pin says nothing once there is a newer version, or its own is gone.
-    is_valid = pinned.get("newest") == found[-1].name and pinned.get("version") in names
+    is_valid = pinned.get("newest") == _known(found[-1]) and pinned.get("version") in names
     return names[pinned["version"]] if is_valid else found[-1]
 
 
@@ -71,9 +71,15 @@ def pin(home: Path, version: str) -> Path:
     if version == found[-1]:
         unpin(home)
     else:
-        replace(home / FILE, orjson.dumps({"version": version, "newest": found[-1]}), sync=True)
+        newest = _known(home / found[-1])
+        replace(home / FILE, orjson.dumps({"version": version, "newest": newest}), sync=True)
         sync_folder(home)
     return home / version
+
+
+def _known(folder: Path) -> str:
+    """A version's name and what it holds: a number may be given to another once its own was removed by hand."""
+    return f"{folder.name} {read_version(folder).get('digest', '')}"
 
 
 def unpin(home: Path) -> None:
@@ -108,4 +114,8 @@ def _read(home: Path) -> dict[str, Any]:
         told = orjson.loads((home / FILE).read_bytes())
     except FileNotFoundError:
         return {}
-    return told if isinstance(told, dict) else {}
+    except orjson.JSONDecodeError as error:
+        raise ValueError(
+            f"{home / FILE} is damaged ({error}); remove it: the newest version is meant then"
+        ) from error
+    return told if isinstance(told, dict) and isinstance(told.get("version"), str) else {}

@@ -134,11 +134,12 @@ def test_what_rules_compare_with_may_be_ones_own(hub, fetch, against, allowed):
 MODELS = {
     '{ use = "openai:m@https://evil.example/v1", key_env = "AWS_SECRET_KEY" }': "the key in AWS_SECRET_KEY",
     '"replay:said.jsonl"': "the recording replay:said.jsonl",
+    '"openai:m@https://evil.example/v1"': "the server https://evil.example/v1",
 }
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_recipe_that_wants_a_key_or_a_recording_is_refused_unless_another_model_is_said(hub, fetch, model):
+def test_a_recipe_that_wants_a_key_a_recording_or_a_server_is_refused_unless_another_model_is_said(hub, fetch, model):
     hub.commit(REPO, strange(model=model))
     told = refused(lambda: fetch(REPO))
     assert f"wants {MODELS[model]} for its model 'teacher': say what to ask instead with --model teacher=" in told
