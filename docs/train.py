@@ -37,7 +37,7 @@ def main() -> None:
             args=SFTConfig(
                 output_dir=f"{scratch}/out",
                 max_steps=given.steps,
-                per_device_train_batch_size=8,
+                per_device_train_batch_size=4,
                 learning_rate=2e-5 if given.model else 1e-2,
                 use_cpu=not given.model,
                 bf16=False,
@@ -59,7 +59,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m docs.train", description=__doc__)
     parser.add_argument("dataset", nargs="?", default="cot-self-instruct", help="NAME or NAME@vN")
     parser.add_argument("--model", help="a causal language model: a folder, or a name on the Hub")
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--steps", type=int, default=10)
     return parser.parse_args()
 
 

@@ -62,11 +62,11 @@ def header(about: About) -> dict[str, Any]:
         "license": told.id,
         "license_name": told.name,
         "annotations_creators": ["machine-generated"],
-        "language_creators": ["machine-generated"],
+        "language_creators": [] if _is_brought(about) else ["machine-generated"],
         "task_categories": ["text-generation", *(["reinforcement-learning"] if is_for_rl else [])],
         "size_categories": [size_category(max(about.rows.values(), default=0))],
         "source_datasets": sources(each.source for each in about.sources),
-        "tags": ["synthetic", "reasoning", "thoughtmill"],
+        "tags": [*([] if _is_brought(about) else ["synthetic"]), "reasoning", "thoughtmill"],
         "configs": configs(about.configs),
     }
 
@@ -78,9 +78,15 @@ def _is_builtin(about: About) -> bool:
 # --- What it is, and how to load it ----------------------------------------------------------------------------
 
 
+def _is_brought(about: About) -> bool:
+    return any(stage.get("use") == "bring" for stage in about.recipe.get("stages", ()))
+
+
 def _who_wrote(about: About) -> str:
     if is_builtin(about):
         return "A symbolic program wrote it"
+    if _is_brought(about):
+        return "Its rows were brought from elsewhere, and who wrote them is not told here"
     return "Models wrote the answers, and where the recipe poses problems those as well"
 
 
@@ -89,8 +95,8 @@ def _what_it_is(about: About) -> list[str]:
     return [
         "## What it is",
         f"{accepted:,} problems that passed every check of their recipe, of {candidates:,} candidates.",
-        f"Synthetic data for training models to reason. {_who_wrote(about)}; programs, votes or other models judged"
-        " it. No person has read all of it.",
+        f"Data for training models to reason. {_who_wrote(about)}; programs, votes or other models judged it. No"
+        " person has read all of it.",
         "Beside what trainers load lie the facts: every candidate, every attempt and every verdict with its reason,"
         " also of what was not accepted. So each row can be traced to the seeds, prompts and models that it came"
         " from, and another choice can be made from the same facts without generating anything twice.",
