@@ -5,8 +5,10 @@
     python -m benchmarks.browse --keep /tmp/large  # made once, there the next time
 
 The dataset is a version as a release writes it: a task and a posed question for each draw, a posing and two attempts
-with reasoning, and nine verdicts. Each figure is the slowest of three rounds, for opening in a process of its own.
-Beside what went by stands the time of the processor, of all cores together: on a busy machine it says more.
+with reasoning, and nine verdicts. A Parquet file of as many rows stands beside it. Each figure is the slowest of
+three rounds, for opening in a process of its own. Pages are asked for from a server of their own, over HTTP and,
+where there is a chromium, by a browser, until the first row can be seen. Beside what went by stands the time of the
+processor, of all cores together: on a busy machine it says more.
 """
 
 from __future__ import annotations
@@ -19,9 +21,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -142,10 +147,51 @@ def make(data: Path, rows: int) -> None:
                 table = connection.sql(query, params=given).to_arrow_table().cast(wanted)
                 file.write_table(table, row_group_size=ROWS_PER_GROUP[name])
     (folder / "recipe.toml").write_text(RECIPE)
-    (folder / "ledger.json").write_bytes(orjson.dumps({"candidates": rows, "accepted": 0, "not_accepted": {}}))
+    (folder / "ledger.json").write_bytes(orjson.dumps(books(folder / "facts" / "verdicts.parquet")))
     (folder / "version.json").write_bytes(
         orjson.dumps({"version": "v1", "digest": str(rows), "files": {}, "rows": {}})
     )
+
+
+BOOKS = """
+select value, json_extract_string(evidence, '$.reason'), count(*) from read_parquet($path)
+where rule = 'accepted@1' group by all order by all
+"""
+
+
+def books(verdicts: Path) -> dict[str, Any]:
+    """The ledger of a version, from the verdicts that close it."""
+    import duckdb
+
+    lost: dict[str, dict[str, int]] = {}
+    for outcome, reason, count in duckdb.execute(BOOKS, {"path": str(verdicts)}).fetchall():
+        lost.setdefault(outcome, {})[reason] = count
+    accepted = sum(lost.pop("accepted", {}).values())
+    losses = {name: sum(why.values()) for name, why in lost.items()}
+    return {
+        "candidates": accepted + sum(losses.values()),
+        "accepted": accepted,
+        "not_accepted": losses,
+        "reasons": lost,
+    }
+
+
+TABLE = """
+copy (
+    select i as id, 'Question ' || i || ': ' || repeat(md5(i::varchar) || ' ', 6) as question,
+        'Wait, ' || repeat(md5((i + 1)::varchar) || ' ', 20) as response, hash(i) % 1000 / 1000.0 as reward,
+        (hash(i, 1) % 5000)::int as tokens, hash(i, 3) % 2 = 0 as correct,
+        ['algebra', 'geometry', 'counting'][1 + (hash(i, 2) % 3)::bigint] as domain
+    from range({rows}) r(i)
+) to '{path}' (format parquet, compression zstd)
+"""
+
+
+def make_table(data: Path, rows: int) -> None:
+    """Write a table of so many rows, as `data/large.parquet`."""
+    import duckdb
+
+    duckdb.execute(TABLE.format(rows=rows, path=str(data / "large.parquet").replace("'", "''")))
 
 
 class Took(NamedTuple):
@@ -191,6 +237,76 @@ def opening(data: Path, rounds: int, *, indexed: bool) -> Took:
         wall, cpu = map(float, ran.stdout.split())
         worst = Took(max(worst.wall, wall), max(worst.cpu, cpu))
     return worst
+
+
+SERVING = """
+import sys
+from pathlib import Path
+from pipelines.browse.server import serve
+serve(Path(sys.argv[1]), sys.argv[2], port=0, ready=lambda url: print(url, flush=True))
+"""
+
+
+@contextmanager
+def served(data: Path, name: str) -> Iterator[tuple[str, Callable[[], float]]]:
+    """A server of its own: its address for `name`, and what its process has taken of the processor so far."""
+    run = subprocess.Popen([sys.executable, "-c", SERVING, str(data), name], stdout=subprocess.PIPE, text=True)
+    try:
+        assert run.stdout is not None
+        url = run.stdout.readline().strip()
+        yield url, lambda: _cpu(run.pid)
+    finally:
+        run.terminate()
+        run.wait()
+
+
+def _cpu(process: int) -> float:
+    """User and system seconds of a process, as Linux tells them."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def pages(data: Path, name: str, rounds: int, *, indexed: bool) -> dict[str, Took]:
+    """The first pages of a server, each of one that has shown nothing yet."""
+    told: dict[str, Took] = {}
+    for page_of, seen in (("table", "tbody tr"), ("dataset", ".numbers")):
+        for how, look in (("over HTTP", _fetch), ("in chromium", partial(_see, seen=seen))):
+            if how == "in chromium" and shutil.which("chromium") is None:
+                continue
+            took = [_first(data, name, page_of, look, indexed=indexed) for _ in range(rounds)]
+            told[f"first /{page_of} {how}"] = Took(max(each.wall for each in took), max(each.cpu for each in took))
+    return told
+
+
+def _first(data: Path, name: str, page_of: str, look: Callable[[str], float], *, indexed: bool) -> Took:
+    if not indexed:
+        shutil.rmtree(data / "cache", ignore_errors=True)
+    with served(data, name) as (url, cpu):
+        before = cpu()
+        return Took(look(url.replace("/dataset?", f"/{page_of}?")), cpu() - before)
+
+
+def _fetch(url: str) -> float:
+    began = time.perf_counter()
+    with urllib.request.urlopen(url) as reply:
+        reply.read()
+    return time.perf_counter() - began
+
+
+def _see(url: str, *, seen: str) -> float:
+    """Seconds from asking for a page until this can be seen; the browser is there, and has shown another page."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        shown = browser.new_page(viewport={"width": 1440, "height": 900})
+        shown.goto(url.partition("/dataset")[0].partition("/table")[0] + "/static/page.css")
+        began = time.perf_counter()
+        shown.goto(url, wait_until="commit")
+        shown.wait_for_selector(seen, state="visible")
+        took = time.perf_counter() - began
+        browser.close()
+    return took
 
 
 def asked(source: Source) -> dict[str, Callable[[], object]]:
@@ -246,6 +362,8 @@ def main() -> None:
         if not (data / "datasets").exists():
             took = slowest(lambda: make(data, given.rows), 1)
             print(f"made {given.rows:,} draws in {took.wall:.0f} s", flush=True)
+        if not (data / "large.parquet").exists():
+            make_table(data, given.rows)
         measure(data, given.rounds)
 
 
@@ -259,12 +377,17 @@ def tell(what: str, took: Took) -> None:
 
 def measure(data: Path, rounds: int) -> None:
     tell("open, first 100 rows, nothing indexed", opening(data, rounds, indexed=False))
+    for name in ("large", str(data / "large.parquet")):
+        for what, took in pages(data, name, rounds, indexed=False).items():
+            tell(f"{Path(name).name}, nothing indexed: {what}", took)
     shutil.rmtree(data / "cache", ignore_errors=True)
     source = open_source(data, "large")
     novelty = [Filter("outcome", "is", "novelty")]
     tell("first filtered page, while it is indexed", slowest(lambda: page(source, where=novelty), 1))
     tell("all indexed", slowest(lambda: wait(source), 1))
     tell("open, first 100 rows, indexed", opening(data, rounds, indexed=True))
+    for what, took in pages(data, "large", rounds, indexed=True).items():
+        tell(f"large, indexed: {what}", took)
     for name, run in asked(source).items():
         tell(name, slowest(run, rounds))
     for text in ("needle in the hay", "I THOUGHT", "nowhere at all"):

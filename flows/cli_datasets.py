@@ -29,6 +29,8 @@ def show(dataset: str, row: str | None, full: bool, attempts: tuple[int, ...], p
     from flows import story
 
     def job() -> None:
+        if row is None and (full or attempts or pair):
+            raise click.UsageError("--full, --attempt and --diff are about a ROW: say which")
         folder = screen.find_version(dataset)
         if row is None:
             screen.dataset(folder, dataset)

@@ -139,6 +139,10 @@ def ledger(made: Made) -> None:
         screen.print(missing, style="yellow")
     same = "" if made.is_new else "  (nothing new: this version held the same already)"
     screen.print(Text.assemble(("dataset ", "bold"), f"{made.folder}", same), soft_wrap=True)
+    meant = current(made.folder.parent)
+    if meant != made.folder:
+        told = f"{made.name} means {meant.name}, since it was rolled back; thoughtmill rollback {made.name} "
+        screen.print(plain(f"{told}{made.folder.name} makes it mean this one"), style="yellow", soft_wrap=True)
 
 
 # ---------------------------------------------------------------------------------------------------------------

@@ -198,13 +198,13 @@ async def search_page(desk: Desk, request: Request) -> Response:
     from anyio import to_thread
     from starlette.responses import HTMLResponse, StreamingResponse
 
-    query = _query(request)
+    query, asking = _query(request), begin()
     try:
         whole = await to_thread.run_sync(pages.search, desk, query)
         head, hits, tail = whole.partition("<!-- hits -->")
         if not hits:
             return HTMLResponse(whole)
-        found = _Search(desk, query)
+        found = _Search(desk, query, asking)
     except Exception as error:  # noqa: BLE001 - the layer where every error becomes a page
         return _trouble(request.url.path, error)
     return StreamingResponse(_streamed(head, found, tail), media_type="text/html")
@@ -213,11 +213,12 @@ async def search_page(desk: Desk, request: Request) -> Response:
 class _Search:
     """A search under way: its hits as HTML, and the way to end it."""
 
-    def __init__(self, desk: Desk, query: Pairs) -> None:
+    def __init__(self, desk: Desk, query: Pairs, asking: Asking) -> None:
         looking = read(query)
         source = desks.at(desk, looking.of)
         self._looking = looking._replace(of=source.name, offset=0)
         self._rows = source.rows
+        self._asking = asking
         self._seen = self._count = 0
         self._ended = threading.Event()
         self._hits: Iterator[Hit] = search(
@@ -252,8 +253,9 @@ class _Search:
         return fill("hits_end.html", {"told": told})
 
     def stop(self) -> None:
-        """End it: at once where it waits to be asked for more, else at its next batch."""
+        """End it, whether it waits to be asked for more or looks at a batch."""
         self._ended.set()
+        break_off(self._asking)
         self._hits = iter(())
 
 

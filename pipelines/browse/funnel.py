@@ -13,7 +13,7 @@ from pipelines.stages.table import STAGES
 
 ACCEPTED = "accepted"
 REASONS = 50  # of each loss, the most frequent
-OTHERS = "other reasons"  # than the most frequent, in a ledger
+OTHERS, NO_REASON = "other reasons", "no reason given"  # as a ledger has them
 STATES = ("", "unsure", "error")  # in which a verdict decides against a row
 
 
@@ -101,12 +101,15 @@ def funnel_of_ledger(source: Source) -> Funnel:
         where = [_is("outcome", name)]
         told = books.get("reasons", {}).get(name, {})
         why = [
-            Reason(text, rows, where if text == OTHERS else [*where, _is("reason", text)])
-            for text, rows in told.items()
+            Reason(None if text == NO_REASON else text, rows, where + _of_reason(text)) for text, rows in told.items()
         ]
         losses.append(Loss(name, "", name.partition(": ")[0], books["not_accepted"][name], left, why, where))
     accepted = [_is("outcome", ACCEPTED)]
     return Funnel(books["candidates"], losses, 0, books["accepted"], [], accepted, progress(source))
+
+
+def _of_reason(text: str) -> list[Filter]:
+    return [] if text == OTHERS else [_is("reason", None if text == NO_REASON else text)]
 
 
 def _count(source: Source) -> list[_Counted]:

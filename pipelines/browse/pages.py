@@ -21,7 +21,7 @@ from pipelines.browse.marks import all_marks, mark, unmark
 from pipelines.browse.paper import fill
 from pipelines.browse.plots import Plot, plots
 from pipelines.browse.row_pages import ROWS
-from pipelines.browse.shelf import datasets, runs
+from pipelines.browse.shelf import Version, datasets, runs
 from pipelines.browse.source import Source, begin_index, progress, trouble, wait
 from pipelines.browse.table import page
 from pipelines.records import to_json
@@ -66,8 +66,9 @@ def _funnel(source: Source, looking: Looking) -> dict[str, Any]:
     if not is_early and (source.kind == "table" or not progress(source)):
         return {"funnel": None}
     told = funnel_of_ledger(source) if is_early else funnel(source)
-    link = _rows(looking, told.where_accepted)
-    return {"funnel": told, "steps": _steps(told, looking), "accepted_link": link}
+    links = {"accepted_link": told.where_accepted, "still_in_link": told.where_still_in}
+    leading = {name: _rows(looking, where) for name, where in links.items()}
+    return {"funnel": told, "steps": _steps(told, looking), **leading}
 
 
 def _plots(source: Source) -> list[Plot]:
@@ -77,7 +78,7 @@ def _plots(source: Source) -> list[Plot]:
 def _steps(told: Funnel, looking: Looking) -> list[dict[str, Any]]:
     """The losses with the share of candidates that was left after each, and addresses of what they took."""
     whole = told.candidates or 1
-    steps = [
+    return [
         {
             "name": each.name,
             "asks": what_it_asks(each.rule),
@@ -91,11 +92,6 @@ def _steps(told: Funnel, looking: Looking) -> list[dict[str, Any]]:
         }
         for each in told.losses
     ]
-    if told.still_in:
-        link = _rows(looking, told.where_still_in)
-        rest = {"name": "still in", "asks": "in no version yet", "lost": told.still_in, "link": link, "reasons": []}
-        steps.append({**rest, "left": told.accepted / whole, "gone": told.still_in / whole})
-    return steps
 
 
 def _about(source: Source) -> dict[str, Any]:
@@ -104,9 +100,10 @@ def _about(source: Source) -> dict[str, Any]:
     spent = books.get("models", {}).values()
     attempts, tokens = (sum(each[name] for each in spent) for name in ("attempts", "completion_tokens"))
     version = source.about.get("version", {})
-    numbers: list[tuple[str, int]] = [] if spent else [("rows", source.rows)]
+    numbers: list[tuple[str, int]] = [("rows", source.rows)] if source.kind == "table" else []
     if spent:
-        numbers = [("attempts", attempts), ("tokens answered", tokens)]
+        told = [("attempts", attempts), ("tokens answered", tokens)]
+        numbers = [each for each in told if each[1]]  # what was brought has no tokens that were counted
     about = {
         "recipe": source.about.get("recipe", {}).get("about"),
         "views": ", ".join(f"{view} {count:,}" for view, count in version.get("rows", {}).items()),
@@ -212,8 +209,8 @@ def _filled(desk: Desk, template: str, source: Source, looking: Looking, tab: st
     return fill(template, {**head, **given})
 
 
-def _versions(desk: Desk, name: str) -> list[tuple[str, str, bool]]:
-    """The versions of the dataset that `name` is one of, with their addresses."""
+def _versions(desk: Desk, name: str) -> list[tuple[Version, bool]]:
+    """The versions of the dataset that `name` is one of, and which of them that is."""
     home, _, version = name.partition("@")
     found = next((each for each in datasets(desk.data) if each.name == home and version), None)
-    return [(each.name, each.link, each.name == version) for each in found.versions] if found else []
+    return [(each, each.name == version) for each in found.versions] if found else []

@@ -68,7 +68,9 @@ def outcome(told: Story) -> Outcome:
     rule = told.decisive.rule if told.decisive else told.outcome
     anchor = f"v-{told.decisive.id[:16]}" if told.decisive else ""
     title = f"Left out by {told.outcome}"
-    return Outcome(status, title, told.reason or "no reason was given", what_it_asks(rule), decisive, anchor)
+    stage = told.decisive.stage.partition("@")[0] if told.decisive else ""
+    asks = what_it_asks(rule) or (f"What stage `{stage}` itself says of a reply that it cannot use." if stage else "")
+    return Outcome(status, title, told.reason or "no reason was given", asks, decisive, anchor)
 
 
 def _verdicts(told: Story) -> Iterator[Told]:

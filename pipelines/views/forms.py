@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The other form is asked for as the solvers were asked for the one they saw.
+# The other form is asked for as the solvers were asked for the one they saw; where that did not have the question
+# word for word, it is asked for plainly.
 QUERY = """
 with items as (
     select p.*, coalesce(q.opening, [{'role': 'user', 'content': p.question}]) as prompt, p.id as item,
@@ -23,7 +24,10 @@ with items as (
 )
 select prompt, answer, verifier, item, format, id as problem_id, question, domain, draw from items
 union all
-select [{'role': turn.role, 'content': replace(turn.content, said, question)} for turn in asked],
+select
+    case when len([turn for turn in asked if said <> '' and contains(turn.content, said)]) > 0
+         then [{'role': turn.role, 'content': replace(turn.content, said, question)} for turn in asked]
+         else [{'role': 'user', 'content': question}] end,
     answer, verifier, item, format, id, question, domain, draw from twins
 order by draw, item, format, problem_id
 """

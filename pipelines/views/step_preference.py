@@ -18,8 +18,8 @@ PAIRS = 4
 QUERY = f"""
 with pieces as materialized (
     select id, problem, sample, is_right, md5(cast(asked as varchar)) as prompt,
-        left(answer_text, strpos(answer_text, trace) - 1) as opening,
-        [hash(piece) for piece in regexp_split_to_array(trace, '\\n|[.!?]\\s')] as pieces
+        left(answer_text, strpos(answer_text, shown_trace) - 1) as opening,
+        [hash(piece) for piece in regexp_split_to_array(shown_trace, '\\n|[.!?]\\s')] as pieces
     from checked where (is_right or is_wrong) and not uses_tools
     qualify row_number() over (partition by problem, prompt, md5(answer_text), is_right order by sample, id) = 1
 ), matched as (
@@ -33,7 +33,7 @@ with pieces as materialized (
     select *, row_number() over (partition by problem order by along desc, sample, rejected_id) as place from matched
     qualify place <= {PAIRS}
 ), begun as (
-    select x.*, c.asked, c.answer_text as good, r.answer_text as bad, shared_steps(c.trace, r.trace) as alike
+    select x.*, c.asked, c.answer_text as good, r.answer_text as bad, shared_steps(c.shown_trace, r.shown_trace) as alike
     from pairs x join answered c on c.id = x.chosen_id join here_attempts r on r.id = x.rejected_id
 ), parted as (
     select *, opening || struct_extract(alike, 'text') as prefix, struct_extract(alike, 'steps') as steps from begun

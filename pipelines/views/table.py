@@ -48,6 +48,11 @@ PRIVATE = ("judge/reference",)
 BASE = f"""
 set variable first = 0; set variable stop = 0; set variable arm = null;
 create temp macro stripped(words) as trim(words, e' \\t\\r\\n');
+-- Of several verdicts of one rule on one fact: pass where all say so, fail where any does.
+create temp macro worst(status, counts) as case
+    when bool_or(counts and status = 'fail') then 'fail'
+    when bool_or(counts and status in ('unsure', 'error')) then 'unsure'
+    when bool_or(counts and status = 'pass') then 'pass' end;
 
 create temp view here_problems as
     select * from problems where draw >= getvariable('first') and draw < getvariable('stop');
@@ -56,7 +61,8 @@ create temp view here_verdicts as
 
 -- `asked` is the conversation before the answer, `answer_text` the answer with its thinking, `thought` and `spoken`
 -- its two parts, wherever the engine put the thought; `trace` is what `filters.trace` calls so. `is_open`: its
--- thought never ends, so it was cut, whatever brought it says. `is_private`: it was shown what no prompt may show.
+-- thought never ends, so it was cut, whatever brought it says. `shown_trace`: what of `trace` stands in `answer_text`,
+-- which is rendered anew where the thought came in the content. `is_private`: it was shown what no prompt may show.
 create temp view here_attempts as
     select *,
         [{{'role': t.role, 'content': t.content}} for t in turns[:-2]] as asked,
@@ -64,6 +70,7 @@ create temp view here_attempts as
              when contains(turns[-1].content, '</think>')
              then stripped(regexp_extract(turns[-1].content, '{THINK}', 1, 's')) else '' end as thought,
         case when contains(turns[-1].content, '</think>')
+                  and (coalesce(turns[-1].reasoning, '') = '' or starts_with(stripped(turns[-1].content), '<think>'))
              then regexp_replace(turns[-1].content, '{THINK}', '', 's')
              else coalesce(turns[-1].content, '') end as spoken,
         case when thought = '' then spoken else '<think>\n' || thought || '\n</think>\n\n' || spoken end
@@ -71,6 +78,7 @@ create temp view here_attempts as
         starts_with(stripped(turns[-1].content), '<think>') and not contains(turns[-1].content, '</think>')
         as is_open,
         coalesce(nullif(turns[-1].reasoning, ''), turns[-1].content, '') as trace,
+        case when contains(answer_text, trace) then trace else answer_text end as shown_trace,
         len([t for t in turns if t.role = 'assistant']) > 1 as has_several,
         len([t for t in turns if t.role = 'tool' or t.tool_calls is not null]) > 0 as uses_tools,
         split_part(prompt, '@', 1) in {PRIVATE!r}
@@ -88,11 +96,12 @@ create temp view accepted as
 create temp view unfit as
     select distinct subject from rulings where status = 'fail' and rule in {UNFIT};
 
--- How a problem was put to those who were shown nothing private.
+-- How a problem was put to those who were shown nothing private: where several prompts were tried, to the first by
+-- name, so that all problems are put in the same words.
 create temp view openings as
     select problem, arg_min(
         [{{'role': t.role, 'content': t.content}}
-         for t in turns[:list_position([t.role for t in turns], 'assistant') - 1]], (sample, id)) as opening
+         for t in turns[:list_position([t.role for t in turns], 'assistant') - 1]], (prompt, sample, id)) as opening
     from here_attempts where not is_private group by problem;
 
 -- The finished attempts at what was accepted. One that was shown something private is given as if it had been asked
@@ -114,9 +123,8 @@ create temp view rates as
 -- were shuffled if that was tried; wrong only where that was found. `verified` leaves out what a judge has changed.
 create temp view checked as
     with marks as (
-        select subject, max(status) filter (rule = 'answer_matches') as matched,
-            max(status) filter (rule = 'given') as given, max(status) filter (rule = 'label') as label,
-            max(status) filter (rule = 'option_consistency') as options, avg(score) filter (rule = 'reward') as reward
+        select subject, worst(status, rule = 'answer_matches') as matched, worst(status, rule = 'given') as given,
+            worst(status, rule = 'label') as label, worst(status, rule = 'option_consistency') as options, avg(score) filter (rule = 'reward') as reward
         from rulings group by subject
     )
     select a.*, m.reward, coalesce(m.label, m.matched, m.given) as correct,

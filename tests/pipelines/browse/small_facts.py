@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow.parquet as pq
@@ -148,10 +149,24 @@ def write_version(data: Path, draws: Sequence[Draw], *, name: str = "small", gro
     for (kind, of), told in zip(KINDS.items(), together, strict=True):
         pq.write_table(to_table(of, told), folder / "facts" / f"{kind}.parquet", row_group_size=group)
     (folder / "recipe.toml").write_text(tomli_w.dumps(RECIPE))
-    (folder / "ledger.json").write_bytes(orjson.dumps({"candidates": len(draws)}))
+    (folder / "ledger.json").write_bytes(orjson.dumps(ledger(draws)))
     ids = [each.id for each in together.verdicts]
     (folder / "version.json").write_bytes(orjson.dumps({"version": "v1", "digest": digest(ids), "files": {}}))
     return folder
+
+
+def ledger(draws: Sequence[Draw]) -> dict[str, Any]:
+    """The books of these draws."""
+    lost: dict[str, Counter[str]] = {}
+    for rule, status, reason in (each.against for each in draws if each.against):
+        name = rule if status == "fail" else f"{rule}: {status}"
+        lost.setdefault(name, Counter())[reason or "no reason given"] += 1
+    return {
+        "candidates": len(draws),
+        "accepted": len(draws) - sum(each.total() for each in lost.values()),
+        "not_accepted": {name: each.total() for name, each in lost.items()},
+        "reasons": lost,
+    }
 
 
 def _closing(draw: int, about: str, against: Verdict | None) -> Verdict:

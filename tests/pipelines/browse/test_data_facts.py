@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from pipelines.browse.candidates import STILL_IN
 from pipelines.browse.columns import KEPT, Cut
-from pipelines.browse.funnel import Funnel, funnel
+from pipelines.browse.funnel import NO_REASON, Funnel, funnel, funnel_of_ledger
 from pipelines.browse.plots import plots, round_step
 from pipelines.browse.source import Source, close, draw_of, is_stale, names, open_source, row_of, wait
 from pipelines.browse.spans import span_of_row
@@ -115,11 +115,21 @@ def test_the_books_balance(draws: list[Draw], write: Callable[[Path, Sequence[Dr
         assert told.candidates == len(draws) == told.accepted + told.still_in + sum(each.lost for each in told.losses)
         assert (told.accepted if write is write_version else told.still_in) == len(draws) - lost.total()
         assert [each.left for each in told.losses] == _left(told)
+        assert write is write_run or _in_numbers(funnel_of_ledger(source)) == _in_numbers(told)
         for each in told.losses:
             assert sum(reason.rows for reason in each.reasons) == each.lost
             assert page(source, where=each.where).total == each.lost
             rarest = each.reasons[-1]
             assert page(source, where=rarest.where).total == rarest.rows
+
+
+def _in_numbers(told: Funnel) -> tuple[Any, ...]:
+    """What a funnel says, whatever filters show its rows."""
+    losses = [
+        (each.name, each.lost, each.left, {why.text or NO_REASON: why.rows for why in each.reasons})
+        for each in told.losses
+    ]
+    return told.candidates, told.accepted, told.still_in, losses
 
 
 def _state(status: str) -> str:

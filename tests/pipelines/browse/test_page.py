@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
+import duckdb
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.browse import answers
+from pipelines.browse import answers, pages, server
+from pipelines.browse.asking import cursor_of
+from pipelines.browse.desk import Desk, at
+from pipelines.browse.links import Pairs
+from pipelines.browse.paper import readable
 from pipelines.browse.search import Hit
 from pipelines.browse.server import listen, own_names, serve
 from pipelines.browse.source import wait
+from pipelines.versions.pin import pin
 from tests.pipelines.browse.served import DRAWS, MEGABYTE, SCRIPT, Served, serving, write_data
 
 OF = "of=small%40v1"
@@ -229,6 +237,13 @@ def test_what_a_model_wrote_is_text(served: Served, path: str):
     assert not any(each.startswith("javascript:") for each in page.links(""))
 
 
+def test_evidence_reads_as_a_person_writes_it():
+    assert readable([["256", 5], ["257", 2]]) == "256 (5), 257 (2)"
+    assert readable({"reward": 2.203125, "is_cut": False, "near": ["a", {"b": None}]}) == (
+        "reward 2.203, is_cut no, near a, (b none)"
+    )
+
+
 def test_an_override_of_direction_is_seen(served: Served):
     assert "⟨U+202E⟩gnp.exe" in served.page(f"/row?{OF}&row=3&written=1").body
 
@@ -262,6 +277,44 @@ def test_a_parquet_file_is_a_table_too(tmp_path: Path):
         assert served.ask(f"/dataset?of={tmp_path}/other.parquet").status == 404
 
 
+def test_a_version_shows_its_funnel_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Nothing can be read here: what a version's ledger tells is there all the same."""
+    write_data(tmp_path)
+    with serving(tmp_path) as served:
+        whole = served.page(f"/dataset?{OF}").body
+    shutil.rmtree(tmp_path / "cache")
+    monkeypatch.setattr("pipelines.browse.index._make_all", lambda index: None)
+    monkeypatch.setattr(pages, "PATIENCE", 0)
+    with serving(tmp_path) as served:
+        early = served.page(f"/dataset?{OF}")
+        assert "data-progress" in early.body
+        assert "What it looks like" not in early.body
+        assert early.body.rstrip().endswith("</html>")
+        counts = re.compile(r">\S (\d+)</a>")
+        assert counts.findall(early.body) == counts.findall(whole) != []
+
+
+def test_plots_that_cannot_be_counted_leave_the_rest_of_the_page(served: Served, monkeypatch: pytest.MonkeyPatch):
+    def broken(source: Any) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(pages, "plots", broken)
+    page = served.page(f"/dataset?{OF}").body
+    assert "Where the candidates went" in page
+    assert page.rstrip().endswith("The rest cannot be shown: the disk is gone</p>")
+
+
+def test_the_current_version_is_the_one_that_the_name_means(tmp_path: Path):
+    home = write_data(tmp_path) / "datasets" / "small"
+    shutil.copytree(home / "v1", home / "v2")
+    for version in ("v2", "v1"):
+        pin(home, version)
+        with serving(tmp_path, "small") as served:
+            assert at(served.desk, "small").name == f"small@{version}"
+            shown = re.findall(r"<tr>.*?</tr>", served.page("/").body, re.DOTALL)
+            assert [f">{version}<" in each for each in shown if "current" in each] == [True]
+
+
 def test_where_there_is_nothing_the_page_says_how_to_begin(tmp_path: Path):
     with serving(tmp_path) as served:
         assert "thoughtmill run" in served.page("/").body
@@ -275,6 +328,31 @@ def test_a_damaged_dataset_is_told_of_in_one_line(tmp_path: Path):
             found = served.ask(f"/{page}?{OF}&row=0")
             assert found.body.count('role="alert"') == 1
             assert "Traceback" not in found.body
+        assert served.ask("/").status == 200
+
+
+# --- Those who leave
+
+
+def test_a_query_is_interrupted_when_nobody_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    began, ended = threading.Event(), Queue[str]()
+
+    def endless(desk: Desk, query: Pairs) -> str:
+        with duckdb.connect() as connection, cursor_of(connection) as cursor:
+            began.set()
+            try:
+                cursor.execute("select count(*) from range(1000000000000) a(i) where i * i % 7 = 8")
+            except duckdb.InterruptException as error:
+                ended.put(type(error).__name__)
+                raise
+        return ""
+
+    monkeypatch.setitem(server.PAGES, "/endless", (endless, "text/html"))
+    with serving(tmp_path) as served:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+            connection.sendall(f"GET /endless HTTP/1.1\r\nHost: localhost:{served.port}\r\n\r\n".encode())
+            assert began.wait(30)
+        assert ended.get(timeout=30) == "InterruptException"
         assert served.ask("/").status == 200
 
 
