@@ -83,7 +83,8 @@ def open_source(data: Path, name: str) -> Source:
     if is_hub(name):
         fetched = fetch(name)
         told = {"revision": fetched.revision, "notes": list(fetched.notes)}
-        return _table(data, name, [fetched.folder / each for each in fetched.files], told)
+        rows = [each for each in fetched.files if each.endswith(".parquet")]  # beside them lie seeds and the like
+        return _table(data, name, [fetched.folder / each for each in _one_config(name, rows or fetched.files)], told)
     if name.startswith("run:"):
         return _run(data, name)
     dataset, _, version = name.partition("@")
@@ -100,6 +101,16 @@ def open_source(data: Path, name: str) -> Source:
         return _table(data, name, data_files(Path(name).absolute()), {})
     there = ", ".join(each for each, _ in names(data)) or "nothing yet; thoughtmill run RECIPE makes a dataset"
     raise ValueError(f"nothing to browse is called {name!r}; there are: {there}")
+
+
+def _one_config(name: str, files: Sequence[str]) -> Sequence[str]:
+    """The files, if they lie in one folder below `data`: each has columns of its own. Raises ValueError."""
+    configs = sorted({each.rpartition("/")[0] for each in files})
+    if len(configs) > 1 and all(each.startswith("data/") for each in configs):
+        raise ValueError(
+            f"{name} has several tables: name one, as in {name}:{configs[0]}; there are: {', '.join(configs)}"
+        )
+    return files
 
 
 def names(data: Path) -> list[tuple[str, Kind]]:

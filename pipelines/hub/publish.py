@@ -11,15 +11,16 @@ from __future__ import annotations
 import os
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.hub import errors as hub_errors
 from pipelines.hub.fetch import WAITS
 from pipelines.hub.layout import Layout, layout
 from pipelines.hub.there import Commit, There, commit_at, holds, look, published_before, read
 from pipelines.store import disk_full
+from pipelines.versions.pin import current
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -55,6 +56,7 @@ class _Release(NamedTuple):
     laid: Layout
     card: str
     watch: Callable[[str], None]
+    is_meant: bool  # whether it is what the dataset's name alone means
     tried: list[str]  # what was changed, or may have been
     kept: list[str]  # headings of the card under which people's words stand where ours changed
 
@@ -86,8 +88,9 @@ def publish(
         except OSError as error:
             raise disk_full(error, into) from error
         card = _card(folder, laid, repo)
+        is_meant = current(folder.parent) == folder
         _check_secrets(laid, card, str(api.token))
-        release = _Release(api, repo, folder.parent.name, folder.name, private, laid, card, watch, [], [])
+        release = _Release(api, repo, folder.parent.name, folder.name, private, laid, card, watch, is_meant, [], [])
         try:
             sha = hub_errors.patiently(lambda: _bring_about(release), waits, watch=watch)
         except PublishError:
@@ -140,6 +143,22 @@ def _check_secrets(laid: Layout, card: str, token: str) -> None:
     for path, number, line in _lines(laid, card):
         if name := next((name for name, secret in secrets.items() if secret in line), None):
             raise PublishError(f"{path}, line {number} holds {name}: take it out and make the version again")
+    for path, name in _in_rows(laid, secrets):
+        raise PublishError(f"a row of {path} holds {name}: take it out and make the version again")
+
+
+def _in_rows(laid: Layout, secrets: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
+    """The tables that hold a secret in any of their texts, however deep, each with its name."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        for file in laid.files:
+            if file.source.suffix == ".parquet":
+                which = [f"bool_or(contains(cast(rows as varchar), ${n}))" for n in range(2, len(secrets) + 2)]
+                query = f"select {', '.join(which)} from read_parquet($1) as rows"
+                values = [str(file.source), *(secret.decode() for secret in secrets.values())]
+                held = connection.execute(query, values).fetchall()[0]
+                yield from ((file.path, name) for name, is_held in zip(secrets, held, strict=True) if is_held)
 
 
 def _lines(laid: Layout, card: str) -> Iterator[tuple[str, int, bytes]]:
@@ -180,10 +199,28 @@ def _bring_about(release: _Release) -> str:
     if tag:
         _check_tag(release, tag)
     main = commit_at(release.api, release.repo, there.main)
+    if not release.is_meant and _number(main.about.get("version")) > _number(release.tag):
+        return _older(release, main, tag)
     sha = main.sha if holds(main, release.laid) else _commit(release, main)
     if not tag:
         _tag(release, sha)
     return sha
+
+
+def _older(release: _Release, main: Commit, tag: str | None) -> str:
+    """What readers of `main` have is newer than this and is not taken from them, unless one rolled back to it."""
+    if tag:
+        return tag
+    raise PublishError(
+        f"{release.repo} has {main.about['version']} already, which is newer than {release.tag}:"
+        f" thoughtmill rollback {release.name} {release.tag} first, if it should go back"
+    )
+
+
+def _number(version: Any) -> int:
+    """Of vN; 0 for anything else."""
+    digits = version[1:] if isinstance(version, str) else ""
+    return int(digits) if digits.isdigit() and len(digits) < 10 else 0
 
 
 def _opened(release: _Release) -> There:

@@ -32,7 +32,7 @@ def side_by_side(left: str, right: str) -> list[Line]:
     """The lines of two texts, matched by the longest runs that they share; what is beyond 2,000 lines is left out."""
     ours, theirs = left.split("\n")[:MOST_LINES], right.split("\n")[:MOST_LINES]
     found: list[Line] = []
-    for change, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+    for change, a, b, c, d in SequenceMatcher(None, ours, theirs).get_opcodes():
         for one, other in zip_longest(ours[a:b], theirs[c:d]):
             found.append(Line(one, other, "same" if change == "equal" else _change(one, other)))
     return found
@@ -50,7 +50,7 @@ def words_apart(left: str, right: str) -> tuple[list[Span], list[Span]]:
         return [Span(left, False)], [Span(right, False)]
     ours, theirs = list(_words(left)), list(_words(right))
     spans: tuple[list[Span], list[Span]] = ([], [])
-    for change, a, b, c, d in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+    for change, a, b, c, d in SequenceMatcher(None, ours, theirs).get_opcodes():
         for side, part in zip(spans, ("".join(ours[a:b]), "".join(theirs[c:d])), strict=True):
             if part:
                 side.append(Span(part, change == "equal"))

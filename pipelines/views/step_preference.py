@@ -33,7 +33,8 @@ with pieces as materialized (
     select *, row_number() over (partition by problem order by along desc, sample, rejected_id) as place from matched
     qualify place <= {PAIRS}
 ), begun as (
-    select x.*, c.asked, c.answer_text as good, r.answer_text as bad, shared_steps(c.shown_trace, r.shown_trace) as alike
+    select x.*, c.asked, c.answer_text as good, r.answer_text as bad,
+        shared_steps(c.shown_trace, r.shown_trace) as alike
     from pairs x join answered c on c.id = x.chosen_id join here_attempts r on r.id = x.rejected_id
 ), parted as (
     select *, opening || struct_extract(alike, 'text') as prefix, struct_extract(alike, 'steps') as steps from begun

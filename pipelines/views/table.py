@@ -60,9 +60,9 @@ create temp view here_verdicts as
     select * from verdicts where draw >= getvariable('first') and draw < getvariable('stop');
 
 -- `asked` is the conversation before the answer, `answer_text` the answer with its thinking, `thought` and `spoken`
--- its two parts, wherever the engine put the thought; `trace` is what `filters.trace` calls so. `is_open`: its
--- thought never ends, so it was cut, whatever brought it says. `shown_trace`: what of `trace` stands in `answer_text`,
--- which is rendered anew where the thought came in the content. `is_private`: it was shown what no prompt may show.
+-- its two parts, wherever the engine put the thought. `trace` is what `filters.trace` calls so, `shown_trace` what of
+-- it stands in `answer_text`, which is rendered anew where the thought came in the content. `is_open`: its thought
+-- never ends, so it was cut, whatever brought it says. `is_private`: it was shown what no prompt may show.
 create temp view here_attempts as
     select *,
         [{{'role': t.role, 'content': t.content}} for t in turns[:-2]] as asked,
@@ -124,7 +124,8 @@ create temp view rates as
 create temp view checked as
     with marks as (
         select subject, worst(status, rule = 'answer_matches') as matched, worst(status, rule = 'given') as given,
-            worst(status, rule = 'label') as label, worst(status, rule = 'option_consistency') as options, avg(score) filter (rule = 'reward') as reward
+            worst(status, rule = 'label') as label, worst(status, rule = 'option_consistency') as options,
+            avg(score) filter (rule = 'reward') as reward
         from rulings group by subject
     )
     select a.*, m.reward, coalesce(m.label, m.matched, m.given) as correct,

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import orjson
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from pipelines.hub import publish as ours
 from pipelines.hub.layout import NoVersion, layout
+from pipelines.versions.pin import pin, unpin
 from tests.hub_writing import FIRST
 from tests.pipelines.publishing.released import REPO, WRITING, commits, main, refused, tagged
 
@@ -68,15 +71,46 @@ def test_the_next_version_takes_away_what_it_lacks_and_leaves_what_people_put_th
     assert "data/rl/train-00000-of-00001.parquet" in tagged(hub, "v1")
 
 
+@contextmanager
+def rolled_back(folder):
+    """While it lasts, the dataset means this version."""
+    pin(folder.parent, folder.name)
+    try:
+        yield
+    finally:
+        unpin(folder.parent)
+
+
 def test_an_older_version_comes_back_under_the_tag_that_it_has(hub, publish, versions):
     publish(versions[0])
     publish(versions[1])
     tags = dict(hub.repos[REPO].tags)
-    done = publish(versions[0])
+    with rolled_back(versions[0]):
+        done = publish(versions[0])
+        assert not publish(versions[0]).is_new
     assert done.is_new
     assert hub.repos[REPO].tags == tags
     assert main(hub) == tagged(hub, "v1")
+
+
+def test_readers_of_main_are_not_taken_back_unasked(hub, publish, versions):
+    publish(versions[1])
+    newest = main(hub)
+    assert "ada/sums has v2 already, which is newer than v1" in refused(lambda: publish(versions[0]))
+    assert main(hub) == newest
+    with rolled_back(versions[0]):
+        publish(versions[0])
+    publish(versions[1])
     assert not publish(versions[0]).is_new
+    assert main(hub) == newest
+
+
+def test_a_token_in_a_fact_is_not_published(hub, publish, version, monkeypatch):
+    path = version / "facts" / "problems.parquet"
+    text = pq.read_table(path).column("question")[0].as_py()
+    monkeypatch.setenv("SOME_KEY", text[:30])
+    assert "holds SOME_KEY: take it out" in refused(lambda: publish(version))
+    assert not hub.seen
 
 
 def test_what_people_changed_in_the_card_is_in_the_next(hub, publish, versions):
