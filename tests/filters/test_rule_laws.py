@@ -119,6 +119,7 @@ def test_every_rule_rules_on_everything(name: str) -> None:
             assert orjson.loads(to_json(details)) == orjson.loads(orjson.dumps(details))
 
 
+@pytest.mark.slow
 @each_rule
 def test_no_text_takes_long(name: str) -> None:
     """100 kB of anything stays far from what a quadratic search would take."""

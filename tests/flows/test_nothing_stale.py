@@ -267,9 +267,17 @@ def model_name(site: Site) -> None:
     site.value["models"]["teacher"]["limit_field"] = "max_completion_tokens"
 
 
+SEEN_TOO = [revision, deployment, top_p, stop, extra, run_seed, model_name]
+
+
 @pytest.mark.parametrize(
     "change",
-    [system, revision, deployment, temperature, top_p, stop, extra, run_seed, prompt_text, model_name],
+    [
+        system,
+        temperature,
+        prompt_text,
+        *(pytest.param(each, marks=pytest.mark.slow, id=each.__name__) for each in SEEN_TOO),
+    ],
     ids=lambda change: change.__name__,
 )
 def test_a_change_that_the_model_sees_asks_everything_again(site: Site, change: Callable[[Site], None]):
@@ -301,7 +309,9 @@ def test_a_further_sample_asks_only_for_itself(site: Site):
 # What does not count
 
 
-@pytest.mark.parametrize("target", ["target.candidates=24", "target.accepted=8"])
+@pytest.mark.parametrize(
+    "target", ["target.candidates=24", pytest.param("target.accepted=8", marks=pytest.mark.slow)]
+)
 def test_workers_shards_and_places_change_no_fact(site: Site, target: str):
     site.value["target"] = {"candidates": 80}
     made = {}

@@ -135,10 +135,11 @@ def test_one_failed_sample_costs_neither_its_siblings_nor_its_problem(site: Site
     assert site.turn().requests == 0  # a refusal is an answer too: it is not asked again
 
 
-PASSING = ["429", "500", "503", "error-in-200", "malformed", "no-choices", "close", "close-within"]
+PASSING = ["429", "malformed", "close"]
+PASSING_TOO = ["500", "503", "error-in-200", "no-choices", "close-within"]
 
 
-@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("fault", [*PASSING, *(pytest.param(each, marks=pytest.mark.slow) for each in PASSING_TOO)])
 def test_what_passes_is_tried_again_and_leaves_no_trace(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
 ):
@@ -214,6 +215,7 @@ def test_a_selection_depends_neither_on_shards_nor_on_workers(
     assert versions[0] == versions[1] == versions[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["cot-self-instruct", "cot-self-instruct-chat"])
 @pytest.mark.usefixtures("data")
 def test_arms_do_without_a_part_of_the_method(recipe: str):

@@ -184,6 +184,7 @@ def test_compressed_lines(tmp_path: Path):
     assert (tmp_path / "mine.verified.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_texts_of_models_are_shown_as_they_are(tmp_path: Path):
     rows = [{"answer": "[bold]5[/]", "response": "\x1b[31m[red]The answer is [bold]6[/]", "label": 1}, ROWS[0]]
     status, output = verify(lines(tmp_path / "mine.jsonl", rows), "--label", "label")

@@ -107,6 +107,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return lines.run(tmp_path_factory.mktemp("pa09"), [row], sift, views=[*VIEWS])
 
 
+@pytest.mark.slow
 def test_wrong_answers_leave_through_the_export_of_that_name_alone(mixed: Made, tmp_path: Path) -> None:
     """By no view that there is, whatever their reward; by a control set, of one kind."""
     for view in ("sft", "rl", "forms", "twins", "planned", "turns"):

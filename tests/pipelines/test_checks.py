@@ -109,6 +109,7 @@ def test_the_order_of_an_answer_and_its_reference_counts(tmp_path: Path):
     assert len(children.asked) == 2
 
 
+@pytest.mark.slow
 def test_a_real_child_decides(tmp_path: Path):
     pytest.importorskip("math_verify")
 

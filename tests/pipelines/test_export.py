@@ -92,6 +92,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- Everything that can be exported --------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pairs", [SOME, pytest.param(PAIRS, marks=pytest.mark.slow)], ids=["some", "all"])
 def test_every_row_of_a_view_is_in_a_file_or_counted(
     world: Path, rows: dict[str, Any], tmp_path: Path, pairs: list[tuple[str, str]]

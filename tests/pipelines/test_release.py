@@ -130,6 +130,7 @@ def test_the_recipe_of_a_version_makes_the_same_version(site: Site, tmp_path: Pa
     assert [told[0][key] for key in kept] == [told[1][key] for key in kept]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arm", ["plan=false", "filter=false"])
 def test_the_recipe_of_our_own_method_makes_the_same_version(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arm: str

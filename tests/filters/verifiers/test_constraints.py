@@ -283,6 +283,7 @@ JSON_VALUE = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(
     reference=ANY_TEXT

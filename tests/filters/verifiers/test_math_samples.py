@@ -42,6 +42,7 @@ def samples(column):
     ]
 
 
+@pytest.mark.slow
 def test_agrees_with_the_score_of_every_prediction():
     """What was scored is the column `pred`, so that its scores can be compared with nothing left out."""
     scored = samples("pred")

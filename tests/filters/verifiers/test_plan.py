@@ -51,6 +51,7 @@ def test_within_too_few_steps_there_is_no_plan():
     assert plan.check(json.dumps({**short, "max_steps": 7}), plan.NO_PLAN).status == "fail"
 
 
+@pytest.mark.slow
 def test_a_search_that_would_take_too_long_is_unsure():
     switches = {f"flip{i}": {"pre": [f"not s{i}"], "add": [f"s{i}"]} for i in range(40)}
     hard = json.dumps({"init": [], "goal": ["never"], "actions": switches})
