@@ -153,8 +153,16 @@ def range_of_rows(cursor: duckdb.DuckDBPyConnection, files: Files, first: int, s
     """The rows from `first` up to `stop` as an index keeps them, some at a time."""
     for batch in batches(files, first, stop):
         values = [value(field.type, f'"{i}"') for i, field in enumerate(files.schema)]
-        cursor.register("batch", batch)
+        cursor.register("batch", _known_to_duckdb(batch))
         yield cursor.sql(f"select {kept(files.columns, values)} from batch").to_arrow_table()
+
+
+def _known_to_duckdb(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Numbers of more than 38 digits, which DuckDB does not have, as the nearest that it has."""
+    import pyarrow as pa
+
+    columns = [each.cast(pa.float64()) if pa.types.is_decimal256(each.type) else each for each in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def value(kind: pa.DataType, name: str) -> str:

@@ -92,10 +92,20 @@ def read_marks(path: Path) -> list[Verdict]:
         if line.endswith(b"\n"):
             try:
                 value = orjson.loads(line)
-                told.append(Verdict(**{**value, "subjects": tuple(value["subjects"])}))
+                said = Verdict(**{**value, "subjects": tuple(value["subjects"])})
+                if not _makes_sense(said):
+                    raise TypeError("values of other types")
+                told.append(said)
             except (orjson.JSONDecodeError, TypeError, KeyError) as error:
                 raise ValueError(f"{path}, line {number + 1}: no verdict; mend it or take the line out") from error
     return told
+
+
+def _makes_sense(told: Verdict) -> bool:
+    """Whether a line that somebody may have edited has values of the right types."""
+    texts = (*told.subjects, told.id, told.rule, told.status, told.context, told.evidence)
+    is_typed = bool(told.subjects) and all(isinstance(each, str) for each in texts) and isinstance(told.draw, int)
+    return is_typed and all(isinstance(orjson.loads(each), dict) for each in (told.context, told.evidence))
 
 
 def append(path: Path, told: Verdict) -> None:

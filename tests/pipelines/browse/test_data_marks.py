@@ -147,10 +147,21 @@ def test_a_torn_line_is_not_there_and_is_mended(numbers: list[int], torn: int) -
         assert read_marks(path) == [*told, some_verdict(100)]
 
 
-def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+SPOILT = [
+    b"\0\0\0",
+    b"[]",
+    *(
+        orjson.dumps(some_verdict(2)._asdict() | change)
+        for change in [{"context": "5"}, {"draw": "x"}, {"subjects": []}]
+    ),
+]
+
+
+@pytest.mark.parametrize("line", SPOILT, ids=["no JSON", "no verdict", "context", "draw", "subjects"])
+def test_a_damaged_line_is_named(tmp_path: Path, line: bytes) -> None:
     path = tmp_path / "marks.jsonl"
     append(path, some_verdict(1))
-    path.write_bytes(path.read_bytes() + b"\0\0\0\n")
+    path.write_bytes(path.read_bytes() + line + b"\n")
     with pytest.raises(ValueError, match=r"marks\.jsonl, line 2: no verdict"):
         read_marks(path)
 

@@ -6,6 +6,7 @@ import math
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +188,7 @@ def test_every_type_has_its_own_column(opened: Opened, tmp_path: Path) -> None:
             "whole": pa.array(range(40), pa.uint8()),
             "large": pa.array(range(40), pa.uint64()),
             "real": pa.array([0.5] * 40, pa.float32()),
+            "long": pa.array([Decimal("1.5")] * 40, pa.decimal256(60, 3)),
             "nested": pa.array([[{"role": "user", "content": "hé"}]] * 40),
             "when": pa.array([0] * 40, pa.timestamp("s")),
             "bytes": pa.array([b"\xff\x00"] * 40),
@@ -203,6 +205,7 @@ def test_every_type_has_its_own_column(opened: Opened, tmp_path: Path) -> None:
         "whole": "number",
         "large": "number",
         "real": "number",
+        "long": "number",
         "nested": "text",
         "when": "text",
         "bytes": "text",
@@ -211,7 +214,7 @@ def test_every_type_has_its_own_column(opened: Opened, tmp_path: Path) -> None:
     }
     wait(source)
     cells = page(source, order=Order("whole", descending=True), limit=1).rows[0].cells
-    assert (cells["whole"], cells["large"], cells["real"]) == (39, 39, 0.5)
+    assert (cells["whole"], cells["large"], cells["real"], cells["long"]) == (39, 39, 0.5, 1.5)
     assert orjson.loads(str(cells["nested"])) == [{"role": "user", "content": "hé"}]
     assert (cells["when"], cells["bytes"], cells["nothing"]) == ("1970-01-01 00:00:00", "<2 bytes>", None)
     assert choices(source, "few") == [("x", 20), (None, 20)]
