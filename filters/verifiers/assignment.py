@@ -22,7 +22,6 @@ instead is evaluated here before it is believed. Z3's effort is counted in its o
 import ast
 import json
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +32,7 @@ from filters.verifiers.assignment_solver import search
 from filters.verifiers.math import last_box
 from filters.verifiers.outcome import Outcome, broken, failed, passed, unsure
 from filters.verifiers.places import fenced, last_block, tagged
+from filters.verifiers.syntax import parse_expression
 
 SECONDS = 30.0
 MAX_ANSWER = 20_000  # characters
@@ -246,8 +246,7 @@ def parse(text: str) -> ast.expr:
     if len(text) > MAX_EXPRESSION:
         raise Unusable("an expression is too long")
     try:
-        with warnings.catch_warnings(action="ignore"):  # of strange escapes
-            tree = ast.parse(text.strip(), mode="eval").body
+        tree = parse_expression(text.strip())
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise Unusable(f"{text[:80]!r} is no expression") from None
     _allowed(tree, depth=0)

@@ -48,7 +48,6 @@ import keyword
 import math
 import re
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
@@ -57,6 +56,7 @@ from filters.verifiers.code import confine
 from filters.verifiers.code.confine import Limits, Over, Refused, sandbox
 from filters.verifiers.code.inside.plain import pack
 from filters.verifiers.outcome import Outcome, broken, failed, passed, unsure
+from filters.verifiers.syntax import parse_module
 
 SECONDS = 75.0  # of which `check` itself uses no more than
 ALL_TESTS_WITHIN = 60.0
@@ -420,12 +420,10 @@ def _definitions(block: str) -> list[tuple[set[str], str]]:
 
 def _parsed(code: str) -> ast.Module | None:
     """The tree of a stranger's code; None if it cannot be read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(code)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
+    try:
+        return parse_module(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 # --- Programs -----------------------------------------------------------------------------------------
@@ -580,11 +578,11 @@ def _out_of_time(done: int, deadline: float) -> str | None:
 
 
 def _exam(task: _Task) -> tuple[dict[str, Any], int]:
-    """What the examiner needs, and how many tests there are at least. Raises what `ast.parse` does."""
+    """What the examiner needs, and how many tests there are at least. Raises what `parse_module` does."""
     if task.form == "cases":
         return {"names": task.names, "cases": task.tests, "tolerance": task.tolerance}, len(task.tests)
     text = "\n".join(task.tests) if task.form == "asserts" else task.tests
-    tree, setup = ast.parse(text), ast.parse(task.setup)
+    tree, setup = parse_module(text), parse_module(task.setup)
     unknown = _names_from_elsewhere(tree, setup)
     names = task.names or [name for name in unknown if name in _called(tree)]
     asserts = _Asserts()
@@ -602,7 +600,7 @@ class _Asserts(ast.NodeTransformer):
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
         text = f"try: pass\nexcept Exception as __p__: __failed__(__p__, {len(self.texts)})\nelse: __passed__()"
-        watched = ast.parse(text).body[0]
+        watched = parse_module(text).body[0]
         assert isinstance(watched, ast.Try)
         watched.body = [node]
         self.texts.append(_in_short(ast.unparse(node.test)))

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import Any
 
+from filters.verifiers.syntax import parse_module
+
 SECONDS = 0.5  # for a mutant on all inputs; the originals take milliseconds
 _SWAPPED: dict[type[ast.AST], type[ast.AST]] = {
     **{ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult},
@@ -33,12 +35,12 @@ Edit = Callable[[], None]
 
 def mutants(source: str, entry_point: str, *, count: int) -> list[tuple[str, str]]:
     """The first `count` faults as (kind, source), taking each kind in turn; fewer if there are no more places."""
-    ways = [list(places(ast.parse(source), entry_point, kind)) for kind in KINDS]
+    ways = [list(places(parse_module(source), entry_point, kind)) for kind in KINDS]
     order = [(kind, at) for row in zip_longest(*(range(len(way)) for way in ways)) for kind, at in enumerate(row)]
     made = []
     for kind, at in order:
         if at is not None and len(made) < count:
-            tree = ast.parse(source)
+            tree = parse_module(source)
             list(places(tree, entry_point, KINDS[kind]))[at]()
             made.append((KINDS[kind], ast.unparse(ast.fix_missing_locations(tree))))
     return made
