@@ -270,26 +270,26 @@ class TestVerdicts:
         assert (one.status, one.score) == (other.status, other.score)
 
     def test_a_call_that_takes_too_long_is_a_failure_and_the_last(self):
-        outcome = run("def f(x):\n    while x: pass\n    return 0", entry_point="f", seconds=0.3, cases=[
+        outcome = run("def f(x):\n    while x: pass\n    return 0", entry_point="f", seconds=1, cases=[
             {"args": [0], "expected": 0}, {"args": [1], "expected": 0}, {"args": [0], "expected": 0}
         ])  # fmt: skip
         assert (outcome.status, outcome.reason, outcome.score) == (
             "fail",
-            "a test fails: ran longer than 0.3 s",
+            "a test fails: ran longer than 1 s",
             1 / 3,
         )
 
     def test_our_own_limit_of_time_decides_nothing_but_what_failed_has_failed(self, monkeypatch):
-        monkeypatch.setattr(code, "ALL_TESTS_WITHIN", 0.4)
-        slow = "import time\ndef f(x):\n    time.sleep(0.1)\n    return x"
+        monkeypatch.setattr(code, "ALL_TESTS_WITHIN", 1.0)
+        slow = "import time\ndef f(x):\n    time.sleep(0.3)\n    return x"
         assert run(slow, asserts=["assert f(1) == 1"] * 5).status == "unsure"
         assert run(slow, asserts=["assert f(1) == 2"] * 5).status == "fail"
-        wait = "import time\ntime.sleep(0.1)\nprint()"
+        wait = "import time\ntime.sleep(0.3)\nprint()"
         assert run(wait, io=[{"input": "", "output": ""}] * 5).status == "unsure"
 
     def test_a_program_is_tried_on_every_input_until_one_takes_too_long(self):
         tests = [{"input": each, "output": each} for each in ("1", "0", "2", "x", "3")]
-        outcome = run("n = input()\nwhile n == 'x': pass\nprint(10 // int(n) * 0 + int(n))", io=tests, seconds=0.3)
+        outcome = run("n = input()\nwhile n == 'x': pass\nprint(10 // int(n) * 0 + int(n))", io=tests, seconds=1)
         assert [test["status"] for test in outcome.evidence["tests"]] == ["pass", "fail", "pass", "fail"]
         assert outcome.score == 2 / 5
         assert outcome.reason is not None

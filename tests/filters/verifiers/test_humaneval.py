@@ -71,4 +71,4 @@ def test_faults_that_change_what_a_solution_does_are_found():
     assert sum(seen) / len(seen) >= 0.95
     # What changes nothing on the tests' inputs cannot be failed by the tests, unless it only takes too long.
     wronged = [out for _, change, out in all_faults if not change and out.status == "fail"]
-    assert {out.reason for out in wronged} <= {"ran longer than 1 s"}
+    assert {out.reason for out in wronged if "ran longer than 1 s" not in (out.reason or "")} == set()
