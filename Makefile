@@ -2,7 +2,7 @@
 # Another interpreter: make test PYTHON=python3.12
 
 .DEFAULT_GOAL := help
-.PHONY: help demo train test test-slow test-trainers lint bench docs constraints clean
+.PHONY: help demo train test test-slow test-nights test-trainers test-vllm test-ray test-s3 lint bench docs constraints clean
 
 # The first of these that is 3.11 to 3.13 and can make environments. Looked for only when one is to be made.
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
@@ -20,6 +20,10 @@ help:
 	@echo 'make test         the everyday tests'
 	@echo 'make test-slow    the tests that take minutes, and property tests on more examples'
 	@echo 'make test-trainers  real trainers and their loaders on what is exported; brings torch'
+	@echo 'make test-nights  schedules on a real Prefect server, with serve and with a worker'
+	@echo 'make test-vllm    a recipe on a real vLLM, built for machines without a GPU; brings torch'
+	@echo 'make test-ray     shards on Ray'
+	@echo 'make test-s3      facts and journal on a local S3 server'
 	@echo 'make lint         ruff and pyright'
 	@echo 'make bench        the benchmarks that are over in minutes'
 	@echo 'make docs         write the generated parts of README.md and docs/ anew'
@@ -35,14 +39,30 @@ demo: .venv/.base
 train: .venv-trainers/.trl
 	.venv-trainers/bin/python -m docs.train cot-self-instruct
 
+NIGHTS = tests/flows/test_schedule.py
+
 test: .venv/.dev
 	$(RUN) pytest -m 'not slow'
 
 test-slow: .venv/.dev
-	HYPOTHESIS_PROFILE=thorough $(RUN) pytest -m 'slow or hypothesis' --timeout 1200
+	HYPOTHESIS_PROFILE=thorough $(RUN) pytest -m 'slow or hypothesis' --timeout 1200 --ignore $(NIGHTS)
 
 test-trainers: .venv-trainers/.made
-	.venv-trainers/bin/python -m pytest -m slow -rs --timeout 600 tests/trainers
+	.venv-trainers/bin/python -m pytest -m slow -rs --timeout 600 tests/trainers tests/scoring
+
+# What waits for clocks, and what needs an environment of its own. Nothing in these is run by CI yet.
+test-nights: .venv/.dev
+	$(RUN) pytest -n 0 -m slow --timeout 900 $(NIGHTS)
+
+# Python writes down what it compiled even where the environment forbids it: vLLM imports thousands of modules.
+test-vllm: .venv-vllm/.made
+	PYTHONDONTWRITEBYTECODE= .venv-vllm/bin/python -m pytest -n 0 -m slow -rs --timeout 900 tests/with_vllm
+
+test-ray: .venv-ray/.made
+	.venv-ray/bin/python -m pytest -n 0 -m slow -rs --timeout 600 tests/with_ray
+
+test-s3: .venv-s3/.made
+	.venv-s3/bin/python -m pytest -n 0 -m slow -rs --timeout 600 tests/with_s3
 
 lint: .venv/.dev
 	$(RUN) ruff check .
@@ -63,7 +83,7 @@ constraints: .venv/.dev
 		--no-emit-index-url --no-header --no-annotate --output-file constraints.txt pyproject.toml
 
 clean:
-	rm -rf .venv .venv-trainers .pytest_cache .ruff_cache .hypothesis dist
+	rm -rf .venv .venv-trainers .venv-vllm .venv-ray .venv-s3 .pytest_cache .ruff_cache .hypothesis dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps: what is installed stays installed until pyproject.toml or constraints.txt change.
@@ -95,4 +115,26 @@ TRAINERS_PIP = .venv-trainers/bin/python -m pip install --quiet --disable-pip-ve
 	$(TRAINERS_PIP) --requirement tests/trainers/requirements.txt
 	$(TRAINERS_PIP) --no-deps --requirement tests/trainers/loaders.txt
 	rm -rf .venv-trainers/lib/python3*/site-packages/tests
+	@touch $@
+
+# vLLM comes last and alone: it asks for torchvision, torchaudio and torchcodec, which a text model does not need.
+VLLM_PIP = .venv-vllm/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
+.venv-vllm/.made: .venv/.made pyproject.toml tests/with_vllm/requirements.txt tests/with_vllm/engine.txt
+	.venv/bin/python -m venv --clear .venv-vllm
+	$(VLLM_PIP) 'torch==2.13.0+cpu' || $(VLLM_PIP) torch==2.13.0
+	$(VLLM_PIP) --requirement tests/with_vllm/requirements.txt
+	$(VLLM_PIP) --editable .
+	$(VLLM_PIP) --no-deps --requirement tests/with_vllm/engine.txt
+	@touch $@
+
+RAY_PIP = .venv-ray/bin/python -m pip install --quiet --disable-pip-version-check
+.venv-ray/.made: .venv/.made pyproject.toml tests/with_ray/requirements.txt
+	.venv/bin/python -m venv --clear .venv-ray
+	$(RAY_PIP) --editable '.[math]' --requirement tests/with_ray/requirements.txt
+	@touch $@
+
+S3_PIP = .venv-s3/bin/python -m pip install --quiet --disable-pip-version-check
+.venv-s3/.made: .venv/.made pyproject.toml tests/with_s3/requirements.txt
+	.venv/bin/python -m venv --clear .venv-s3
+	$(S3_PIP) --editable '.[store,math]' --requirement tests/with_s3/requirements.txt
 	@touch $@

@@ -18,10 +18,10 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -76,7 +76,8 @@ def pipeline(load: Load, *, url: str, seeds: Path) -> list[str]:
     return [sys.executable, "-m", "flows.cli", "run", "benchmarks/vote.toml", *options]
 
 
-SIDES: dict[str, Callable[..., list[str]]] = {"bare": bare, "pipeline": pipeline}
+Side = Callable[..., list[str]]
+SIDES: dict[str, Side] = {"bare": bare, "pipeline": pipeline}
 
 
 # One run
@@ -127,7 +128,7 @@ def measure(command: list[str], *, folder: Path) -> tuple[float, float, float]:
     return cpu, wall, peak
 
 
-def run(side: str, load: Load) -> Cost:
+def run(side: Side, load: Load) -> Cost:
     with (
         tempfile.TemporaryDirectory(prefix="throughput-") as folder,
         running("--latency", str(load.latency)) as (url, _),
@@ -135,9 +136,8 @@ def run(side: str, load: Load) -> Cost:
         seeds = Path(folder) / "seeds.jsonl"
         write_seeds(seeds, load.questions)
         started = time.time()
-        cpu, wall, peak = measure(SIDES[side](load, url=url, seeds=seeds), folder=Path(folder))
-        with urllib.request.urlopen(url.removesuffix("/v1") + "/stats") as response:
-            seen = orjson.loads(response.read())
+        cpu, wall, peak = measure(side(load, url=url, seeds=seeds), folder=Path(folder))
+        seen = stats(url)
     return Cost(
         cpu=cpu,
         wall=wall,
@@ -150,12 +150,18 @@ def run(side: str, load: Load) -> Cost:
     )
 
 
-def contest(load: Load, *, sides: Sequence[str], rounds: int) -> dict[str, Cost]:
-    """The medians of each side, taken in turn so that a slow minute of the machine hits both."""
+def stats(url: str) -> dict[str, Any]:
+    """What a server says about itself."""
+    with urllib.request.urlopen(url.removesuffix("/v1") + "/stats") as response:
+        return orjson.loads(response.read())
+
+
+def contest(load: Load, *, sides: Mapping[str, Side], rounds: int) -> dict[str, Cost]:
+    """The medians of each side, taken in turn so that a slow minute of the machine hits all."""
     costs: dict[str, list[Cost]] = {side: [] for side in sides}
     for _ in range(rounds):
         for side in sides:
-            costs[side].append(run(side, load))
+            costs[side].append(run(sides[side], load))
             print(f"  {side:8}  {load}  {costs[side][-1]}", file=sys.stderr, flush=True)
     return {side: Cost(*map(median, zip(*measured, strict=True))) for side, measured in costs.items()}
 
@@ -224,6 +230,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="runs of each side, of which medians are taken")
     parser.add_argument("--sides", nargs="+", default=list(SIDES), choices=SIDES)
     options = parser.parse_args()
+    options.sides = {side: SIDES[side] for side in options.sides}
     if unknown := set(options.sections) - set(SECTIONS):
         parser.error(f"no section {', '.join(sorted(unknown))}; there are: {', '.join(SECTIONS)}")
     print(f"{'':32}" + "".join(f"{side:>12}" for side in options.sides) + ("    ratio" * (len(options.sides) > 1)))

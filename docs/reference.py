@@ -14,10 +14,8 @@ from filters.table import RULES
 from filters.verifiers import VERIFIERS
 from pipelines import recipe as recipes
 from pipelines.bind import stage_parameters
-from pipelines.inference.builtin import Faults
-from pipelines.inference.engines import ENGINES
+from pipelines.inference.engines import ENGINES, engine_serving, engine_settings
 from pipelines.inference.model import Model, Sampling
-from pipelines.inference.openai import SETTINGS
 from pipelines.stage import Stage
 from pipelines.stages.table import STAGES
 from pipelines.views.table import VIEWS
@@ -32,6 +30,11 @@ FORMS = {
     "builtin": ("`builtin`", "the embedded symbolic program, which is not a language model"),
     "openai": ("`openai:MODEL@URL`", "any endpoint with chat completions like OpenAI's"),
     "replay": ("`replay:FILE`", "recorded responses, for tests"),
+    "transformers": (
+        "`transformers:MODEL`",
+        "Hugging Face transformers in this process: laptops, scores",
+    ),
+    "vllm": ("`vllm:MODEL`", "a vLLM that the run starts, or with `@URL` one that runs"),
 }
 
 
@@ -112,13 +115,18 @@ def _verifiers() -> str:
 
 
 def _models() -> str:
-    engines = [[f"`{name}`", FORMS[name][0], FORMS[name][1], _settings(name)] for name in ENGINES]
-    fixed = {"role", "engine", "name", "url", "sampling", "settings"}
+    engines = [
+        [f"`{name}`", *FORMS[name], _parameters(engine_settings(name)), _parameters(engine_serving(name))]
+        for name in ENGINES
+    ]
+    fixed = {"role", "engine", "name", "url", "sampling", "settings", "serving"}
     fields = [each for each in dataclasses.fields(Model) if each.name not in fixed]
     about = "A role is bound in `[models.ROLE]`, or with `--model ROLE=FORM`.\n"
     keys = f"Other keys of a `[models.ROLE]` table: {_fields(fields)}.\n"
     sampling = f"Sampling parameters, in `sampling`: {_fields(dataclasses.fields(Sampling))}.\n"
-    return "\n".join([_section("Models", about, ["engine", "form", "is", "settings"], engines), keys, sampling])
+    return "\n".join(
+        [_section("Models", about, ["engine", "form", "is", "settings", "starting it"], engines), keys, sampling]
+    )
 
 
 def _views() -> str:
@@ -176,16 +184,6 @@ def _parameter(name: str, default: Any) -> str:
 def _toml(value: Any) -> str:
     """A plain value as a recipe writes it."""
     return str(value).lower() if isinstance(value, bool) else f'"{value}"' if isinstance(value, str) else str(value)
-
-
-def _settings(engine: str) -> str:
-    match engine:
-        case "openai":
-            return _parameters(SETTINGS)
-        case "builtin":
-            return _fields(dataclasses.fields(Faults))
-        case _:
-            return ""
 
 
 def _fields(fields: Iterable[dataclasses.Field[Any]]) -> str:

@@ -1,8 +1,10 @@
-"""The command line: what makes data is here, `cli_files` works on files, `cli_datasets` on what was made."""
+"""The command line: what makes data is here, `cli_files` works on files, `cli_datasets` on what was made, `cli_house`
+keeps house."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -11,7 +13,7 @@ from typing import Any
 
 import click
 
-from flows import cli_datasets, cli_files
+from flows import cli_datasets, cli_files, cli_house, estimate, schedule
 from flows.exits import EXIT_NOTHING, BadSetup, or_one_line, refusals
 
 
@@ -40,7 +42,9 @@ MODELS = click.option(
 @MODELS
 @click.option("--name", help="The dataset to make, if not the recipe's own name.")
 @click.option("--workers", type=click.IntRange(min=1), help="Shards at once; changes no fact.")
-@click.option("--quiet", is_flag=True, help="No progress line.")
+@click.option("--runner", default="here", show_default=True, metavar="here|ray", help="Where shards are run.")
+@click.option("--metrics", metavar="PORT", help="Serve metrics for Prometheus there, on this machine alone.")
+@click.option("--quiet", is_flag=True, help="No progress.")
 def run(
     recipe: str | None,
     published: str | None,
@@ -48,11 +52,16 @@ def run(
     models: tuple[str, ...],
     name: str | None,
     workers: int | None,
+    runner: str,
+    metrics: str | None,
     quiet: bool,
 ) -> None:
     """Run RECIPE until it has its rows, and write the next version of its dataset."""
     from flows import make, show
     from flows.lean import lean
+    from flows.metrics import metrics as measuring
+    from flows.runners import chosen
+    from flows.watch import together, watching
 
     if (recipe is None) == (published is None):
         raise click.UsageError("say a RECIPE, or --from and a dataset on the Hub")
@@ -61,15 +70,16 @@ def run(
     def job() -> Any:
         path = _fetched(published, all_changes) if published else str(recipe)
         if os.environ.get("PREFECT_API_URL"):  # a server is set: its UI shows the run
-            return _through_prefect(path, all_changes, name, workers)
+            return _through_prefect(path, all_changes, name, workers, runner)
         lean()
-        with show.progress(quiet=quiet) as watch:
+        with contextlib.ExitStack() as stack:
+            with refusals():
+                there = stack.enter_context(chosen(runner, workers=workers))
+                measured = stack.enter_context(measuring(metrics or os.environ.get("THOUGHTMILL_METRICS")))
+            watch = together(stack.enter_context(watching(quiet=quiet)), measured)
+            how = {"workers": there.window, "run_shard": there.run_shard, "watch": watch}
             return asyncio.run(
-                _interruptible(
-                    lambda began: make.make(
-                        path, changes=all_changes, dataset=name, workers=workers, watch=watch, began=began
-                    )
-                )
+                _interruptible(lambda began: make.make(path, changes=all_changes, dataset=name, began=began, **how))
             )
 
     made = or_one_line(job)
@@ -133,7 +143,7 @@ def _fetched(published: str, changes: list[str]) -> str:
         return str(fetch_recipe(published, into=data_folder() / "recipes", changes=changes))
 
 
-def _through_prefect(recipe: str, changes: list[str], name: str | None, workers: int | None) -> Any:
+def _through_prefect(recipe: str, changes: list[str], name: str | None, workers: int | None, runner: str) -> Any:
     """Run as a Prefect flow. Raises BadSetup where Prefect is not installed, or its server not there."""
     url = os.environ["PREFECT_API_URL"]
     try:
@@ -143,7 +153,7 @@ def _through_prefect(recipe: str, changes: list[str], name: str | None, workers:
             f"PREFECT_API_URL is set, but there is no module {error.name!r}: install thoughtmill[flows], or unset it"
         ) from error
     try:
-        return asyncio.run(mill(recipe, changes, name, workers))
+        return asyncio.run(mill(recipe, changes, name, workers, runner))
     except RuntimeError as error:
         if "Failed to reach API" not in str(error):
             raise
@@ -166,7 +176,7 @@ async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:
     return await start(mills.append)
 
 
-for module in (cli_files, cli_datasets):
+for module in (cli_files, cli_datasets, cli_house, estimate, schedule):
     for command in vars(module).values():
         if isinstance(command, click.Command):
             main.add_command(command)

@@ -34,21 +34,25 @@ def refusals() -> Iterator[None]:
 def or_one_line(job: Callable[[], Any]) -> Any:
     """The result of `job`, or one clear line and an exit status for everything that a person can mend."""
     from filters.verifiers import Unable
-    from flows.make import Interrupted
+    from flows.make import Interrupted, OutOfBudget
     from flows.run import Busy
     from flows.show import NotThere
     from pipelines.inference.engine import Misconfigured, Outage
     from pipelines.recipe import BadRecipe
+    from pipelines.remote import BadStore
     from pipelines.rows import BadRows
     from pipelines.store import DiskFull
+    from pipelines.tombstones import Forgotten
 
     go_on = "run the same command again to go on"
     try:
         return job()
-    except (BadRecipe, BadRows, BadSetup, Busy, Misconfigured, NotThere, Unable) as error:
+    except (BadRecipe, BadRows, BadSetup, BadStore, Busy, Forgotten, Misconfigured, NotThere, Unable) as error:
         told, status = str(error), EXIT_BAD
     except (Outage, DiskFull) as error:
         told, status = f"{error}. R{go_on[1:]}", EXIT_RESUMABLE
+    except OutOfBudget as error:
+        told, status = f"{error}. What was answered is kept: give it more [budget] and r{go_on[1:]}", EXIT_RESUMABLE
     except OSError as error:
         if not (error.errno in FULL or (error.errno in FORBIDDEN and error.filename)):
             raise

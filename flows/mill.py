@@ -14,23 +14,33 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 import asyncio
 import sys
+from functools import partial
 
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 
 from flows import make, show
 from flows.exits import or_one_line
+from flows.metrics import metrics
+from flows.run import RunShard, directly
+from flows.runners import chosen
 from pipelines.bind import Recipe
 from pipelines.inference.client import Stopping
-from pipelines.stage import Run, Shard, run_shard
+from pipelines.stage import Run, Shard
 
 
 @flow(name="thoughtmill", flow_run_name="{recipe}", validate_parameters=False)
 async def mill(
-    recipe: str, changes: list[str] | None = None, name: str | None = None, workers: int | None = None
+    recipe: str,
+    changes: list[str] | None = None,
+    name: str | None = None,
+    workers: int | None = None,
+    runner: str = "here",
 ) -> make.Made:
     """Run a recipe to its next version. Returns the ledger, and where the dataset is."""
-    made = await make.make(recipe, changes=changes or [], dataset=name, workers=workers, run_shard=_as_task)
+    with metrics(os.environ.get("THOUGHTMILL_METRICS")) as measure, chosen(runner, workers=workers) as there:
+        how = {"workers": there.window, "run_shard": partial(as_task, within=there.run_shard), "watch": measure}
+        made = await make.make(recipe, changes=changes or [], dataset=name, **how)
     await acreate_table_artifact(
         key="ledger",
         table=[{"outcome": outcome, "draws": count} for outcome, count in made.outcomes()],
@@ -39,14 +49,14 @@ async def mill(
     return made
 
 
-async def _as_task(recipe: Recipe, start: int, stop: int, run: Run) -> Shard:
+async def as_task(recipe: Recipe, start: int, stop: int, run: Run, within: RunShard = directly) -> Shard:
     """Run a shard inside a task of its own; what it made stays on this side."""
     finished: list[Shard] = []
 
     @task(name="shard", task_run_name=f"draws {start} to {stop - 1}", persist_result=False)
     async def shard(start: int, stop: int) -> str:
         try:
-            finished.append(await run_shard(recipe.steps, start, stop, run))
+            finished.append(await within(recipe, start, stop, run))
         except Stopping:
             return "not needed any more"  # no failure, so that the UI shows none
         return f"{len(finished[0].live)} of {stop - start} draws got through"

@@ -27,21 +27,23 @@ from filters.rule import Case
 from filters.verifiers.workers import Workers
 from pipelines.bind import Recipe
 from pipelines.checks import Checks
+from pipelines.inference.budget import Purse
 from pipelines.inference.client import Client, Stopping
 from pipelines.inference.engine import Misconfigured, Outage
 from pipelines.journal import Journal
+from pipelines.lease import Busy
+from pipelines.mirror import Mirror
+from pipelines.mirror import opened as opened_store
 from pipelines.records import Verdict, verdict
 from pipelines.stage import Run, Shard, Step, run_shard
 from pipelines.stages.select import light, select
 from pipelines.store import DiskFull, replace
+from pipelines.tombstones import RULE as FORGOTTEN
+from pipelines.tombstones import tombstones
 
 log = logging.getLogger(__name__)
 
 SELECTION_BLOCK = 64  # draws: how finely it is looked for the first prefix that is enough for a selection
-
-
-class Busy(Exception):
-    """Another run works on the same dataset."""
 
 
 RunShard = Callable[[Recipe, int, int, Run], Coroutine[Any, Any, Shard]]
@@ -81,6 +83,8 @@ class Progress:
     candidates: int = 0
     accepted: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    by_role: dict[str, dict[str, int]] = field(default_factory=dict)
+    budget: dict[str, Any] = field(default_factory=dict)  # what there is and what is spent, as `Purse.told` says it
     started: float = field(default_factory=time.monotonic)
     note: str = ""
 
@@ -103,7 +107,7 @@ class Mill:
         self._run_shard = run_shard
         self._watch = watch
         self._keep = keep
-        self._window = workers or _window(recipe)
+        self._window = workers or window(recipe)
         self._next = 0
         self._under_way: dict[asyncio.Task[Shard], int] = {}
         self._early: dict[int, Done] = {}  # finished before an earlier one
@@ -227,6 +231,7 @@ class Mill:
         if opens:
             waiting.add(opens)
         done, _ = await asyncio.wait(waiting, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
+        self._run.client.look_at_the_clock()
         if opens:
             opens.cancel()
         for task in done & self._under_way.keys():
@@ -252,7 +257,6 @@ class Mill:
             if step.order:
                 await step.order.stop()
         while self._under_way:
-            self.progress.note = f"waiting for {len(self._under_way)} shards under way"
             done, _ = await asyncio.wait(self._under_way, timeout=0.5)
             for task in done:
                 start = self._under_way.pop(task)
@@ -262,16 +266,19 @@ class Mill:
                     log.warning("draws from %d on were not finished: %s", start, task.exception())
             self._close_ranks()
             self._tell()
-        self.progress.note = ""
 
     def _tell(self) -> None:
         self.progress.candidates = self._made
         self.progress.accepted = self._kept()
-        self.progress.counts = dict(self._run.client.counts)
+        client = self._run.client
+        self.progress.counts, self.progress.by_role = dict(client.counts), client.by_role()
+        self.progress.budget = client.purse.told()
+        draining = f"waiting for {len(self._under_way)} shards under way" if self._stopped and self._under_way else ""
+        self.progress.note = client.waits() or draining
         self._watch(self.progress)
 
 
-def _window(recipe: Recipe) -> int:
+def window(recipe: Recipe) -> int:
     """Shards at once: enough that the slowest model's places stay filled while some shards wait for stragglers."""
     places = max((model.in_flight for model in recipe.models.values()), default=1)
     return 2 + math.ceil(2 * places / recipe.rows_per_shard)
@@ -284,8 +291,9 @@ def accepted_verdicts(mill: Mill, stop: int) -> Iterator[tuple[Done, list[Verdic
         if done.start < stop:
             closing: list[Verdict] = []
             for draw in range(done.start, min(done.stop, stop)):
-                if draw in done.out:
-                    closing.append(_outcome(draw, done.out[draw].subjects, done.out[draw]))
+                if against := done.out.get(draw):
+                    closing += [against] if against.rule == FORGOTTEN else []  # no output needs to have it
+                    closing.append(_outcome(draw, against.subjects, against))
                     continue
                 told = chosen[draw]
                 against = next((each for each in told if each.status != "pass"), None)
@@ -396,13 +404,22 @@ class Log:
 
 
 @contextlib.asynccontextmanager
-async def opened(recipe: Recipe, data: Path, begun: Callable[[int], None] = lambda stop: None) -> AsyncIterator[Run]:
-    """What the stages of a run use, open for as long as it takes."""
-    journal = Journal(data / "journal")
-    async with Workers() as workers:
-        client = Client(recipe.models, journal)
+async def opened(
+    recipe: Recipe,
+    data: Path,
+    begun: Callable[[int], None] = lambda stop: None,
+    purse: Purse | None = None,
+    checkers: int = 2,
+    mirror: Mirror | None = None,
+) -> AsyncIterator[Run]:
+    """What the stages of a run use, open for as long as it takes. `mirror`: that of a run which holds its dataset."""
+    mirror = mirror or await asyncio.to_thread(opened_store, data)
+    journal = await asyncio.to_thread(Journal, data / "journal", mirror.journal() if mirror else None)
+    async with Workers(count=checkers) as workers:
+        client = Client(recipe.models, journal, home=data, purse=purse)
         try:
-            yield Run(data, recipe.seed, client, Checks(journal, workers), begun=begun)
+            checks, forgotten = Checks(journal, workers), tombstones(data)
+            yield Run(data, recipe.seed, client, checks, begun=begun, forgotten=forgotten, mirror=mirror)
         finally:
             await client.close()
             await journal.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,6 @@ from pipelines.versions.pin import current
 if TYPE_CHECKING:
     from flows.curate import Curated
     from flows.make import Made
-    from flows.run import Progress
     from flows.verify import Report
     from pipelines.bind import Recipe
     from pipelines.export import Exported
@@ -53,60 +51,7 @@ def plain(text: str, *, most: int = LONGEST, style: str = "") -> Text:
 
 
 # ---------------------------------------------------------------------------------------------------------------
-# While it runs, and when it ends
-
-
-@contextlib.contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """One line that is kept up to date, on a terminal; on anything else a line now and then."""
-    if quiet:
-        yield lambda told: None
-        return
-    if not aside.is_terminal:
-        yield _now_and_then(10.0)
-        return
-    with aside.status("starting") as status:
-        yield lambda told: status.update(progress_line(told))
-
-
-def _now_and_then(seconds: float) -> Callable[[Progress], None]:
-    last = time.monotonic()
-
-    def tell(told: Progress) -> None:
-        nonlocal last
-        if time.monotonic() - last >= seconds:
-            last = time.monotonic()
-            aside.print(progress_line(told))
-
-    return tell
-
-
-def progress_line(told: Progress) -> str:
-    """Accepted and candidates, tokens, rate and how long it may take yet."""
-    seconds = max(time.monotonic() - told.started, 1e-9)
-    target = f" of {told.target:,}" if told.target else ""
-    limit = f" of at most {told.limit:,}" if told.limit else ""
-    accepted = min(told.accepted, told.target or told.accepted)  # the last shard may hold more than is needed
-    parts = [f"accepted {accepted:,}{target}", f"candidates {told.candidates:,}{limit}"]
-    sent, tokens = told.counts.get("sent", 0), told.counts.get("completion_tokens", 0)
-    parts.append(f"{sent:,} requests ({sent / seconds:,.0f}/s)")
-    if replayed := told.counts.get("replayed", 0):
-        parts.append(f"{replayed:,} from the journal")
-    parts.append(f"{tokens:,} tokens ({tokens / seconds:,.0f}/s)")
-    if left := time_left(told, seconds):
-        parts.append(f"about {left} left")
-    return " · ".join([*parts, *([told.note] if told.note else [])])
-
-
-def time_left(told: Progress, seconds: float) -> str | None:
-    """An estimate from the progress so far, by whichever of target and limit comes first."""
-    shares = [told.accepted / told.target] if told.target else []
-    shares += [told.candidates / told.limit] if told.limit else []
-    share = max(shares, default=0)
-    if not 0 < share < 1:
-        return None
-    left = round(seconds * (1 - share) / share)
-    return f"{left // 3600} h {left % 3600 // 60} min" if left >= 3600 else f"{left // 60}:{left % 60:02d} min"
+# When a run ends
 
 
 def ledger(made: Made) -> None:
@@ -133,10 +78,10 @@ def ledger(made: Made) -> None:
     sent, replayed = made.counts.get("sent", 0), made.counts.get("replayed", 0)
     screen.print(f"this run: {sent:,} requests sent, {replayed:,} replies from the journal")
     if made.wanted and books["accepted"] < made.wanted:
-        missing = (
-            f"{books['accepted']:,} accepted of {made.wanted:,} that were asked for: there were no more candidates"
+        why = made.ended or "there were no more candidates"
+        screen.print(
+            plain(f"{books['accepted']:,} accepted of {made.wanted:,} that were asked for: {why}"), style="yellow"
         )
-        screen.print(missing, style="yellow")
     same = "" if made.is_new else "  (nothing new: this version held the same already)"
     screen.print(Text.assemble(("dataset ", "bold"), f"{made.folder}", same), soft_wrap=True)
     meant = current(made.folder.parent)

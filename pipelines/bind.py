@@ -16,6 +16,7 @@ from typing import Any
 
 from filters.artifact import Artifact
 from pipelines import curriculum as curricula
+from pipelines.inference.budget import LIMITS
 from pipelines.inference.engines import parse_model
 from pipelines.inference.model import BadModel, Model, Sampling
 from pipelines.recipe import KEYS, BadRecipe, checked, find_file, known, nearest, positive, stage_name
@@ -37,6 +38,7 @@ class Recipe:
 
     name: str
     value: dict[str, Any]  # as it stands after `--set` and the arms
+    folder: Path  # where it lies: its own prompts and files are there
     seed: int
     accepted: int | None  # how many accepted rows make a version; None: as many as there are
     candidates: int | None  # how many draws there may be
@@ -47,6 +49,7 @@ class Recipe:
     views: list[str] = field(default_factory=list)
     curriculum: list[curricula.Stage] = field(default_factory=list)
     order: curricula.Order = "draw"  # within the stages of the curriculum
+    budget: dict[str, float] = field(default_factory=dict)  # what making a version may take, of LIMITS
 
     @property
     def seeds(self) -> Seeds | None:
@@ -97,6 +100,7 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
     return Recipe(
         name=_dataset_name(value["name"]),
         value=value,
+        folder=folder,
         seed=checked(value.get("seed", 0), int, "seed"),
         accepted=positive(target.get("accepted"), "target.accepted"),
         candidates=positive(target.get("candidates"), "target.candidates"),
@@ -105,6 +109,7 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
         steps=steps,
         selection=selection,
         views=views,
+        budget=_budget(value.get("budget", {}), models),
         **_curriculum(value.get("curriculum", {}), views),
     )
 
@@ -123,6 +128,21 @@ def _curriculum(table: Mapping[str, Any], views: Sequence[str]) -> dict[str, Any
         "order": order,
         "curriculum": curricula.stages_of(checked(table.get("stages"), list, "curriculum.stages")),
     }
+
+
+def _budget(table: Mapping[str, Any], models: Mapping[str, Model]) -> dict[str, float]:
+    """The `[budget]` of a recipe. Money needs a price for every model that could cost any."""
+    known(table, LIMITS, "budget")
+    for name, limit in table.items():
+        if checked(limit, float, f"budget.{name}") <= 0:
+            raise BadRecipe(f"budget.{name} = {limit} should be above 0")
+    priceless = [role for role, model in models.items() if model.engine == "openai" and not model.price]
+    if "money" in table and priceless:
+        raise BadRecipe(
+            f"budget.money needs to know what {', '.join(priceless)} costs: say [models.{priceless[0]}]"
+            " price = { input = 0.15, output = 0.6 }, for a million tokens"
+        )
+    return dict(table)
 
 
 def _views(given: Any) -> list[str]:

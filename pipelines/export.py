@@ -23,6 +23,7 @@ from pipelines.formats.rows import KINDS, Format, LeftOut, Made, Row, characters
 from pipelines.formats.table import CONSUMERS
 from pipelines.records import digest
 from pipelines.store import connect, disk_full
+from pipelines.tombstones import refuse_forgotten, stones_beside
 from pipelines.views.table import VIEWS, batches, prepare
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def export(folder: Path, out: Path, *, view: str, to: str, split: float = 0.0, s
         raise ValueError(f"split is the share of problems to test on, at least 0 and below 1, not {split}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ValueError(f"{out} exists already; name a new folder")
+    refuse_forgotten(folder, stones_beside(folder), "make it again, and export that")
     out.parent.mkdir(parents=True, exist_ok=True)
     aside = out.with_name(f".{out.name}.{uuid.uuid4().hex[:8]}")
     try:

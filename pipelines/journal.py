@@ -7,6 +7,10 @@ A frame holds the replies that became durable together (group commit): a header 
 the compressed entries. What follows the last whole frame is a damaged tail; it is cut off and never believed.
 Replies are only ever added. All runs of a checkout share the journal: a commit happens under a lock and first reads
 what others have added, so that two runs which ask the same at once agree on the first reply.
+
+Where there is a store (pipelines/journal_mirror.py), durable means in the store: a commit is granted after its frames
+were put there. Runs on several machines know of each other's replies after a minute. Of two replies to one request
+that were journaled within it, each run uses its own; from then on the one with the earlier time serves all.
 """
 
 from __future__ import annotations
@@ -18,9 +22,13 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.segment import Entry, FrameCache, Segment
 from pipelines.store import DiskFull, disk_full
+
+if TYPE_CHECKING:
+    from pipelines.journal_mirror import JournalMirror
 
 GATHER_SECONDS = 0.02
 """For which replies are gathered into one commit: next to nothing beside a model's latency."""
@@ -30,15 +38,19 @@ SEGMENT_ENTRIES = 1 << 16
 
 
 class Journal:
-    """The journal in a folder, open for one process and one event loop."""
+    """The journal in a folder, and in a store where there is one. Open for one process and one event loop."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mirror: JournalMirror | None = None) -> None:
         self._folder = folder
+        self._mirror = mirror
+        self._lost: DiskFull | None = None  # why the store may lack what our segment ends with
         self._segments: dict[str, Segment] = {}
         self._own: Segment | None = None
         self._frames = FrameCache()
         self._waiting: list[tuple[Entry, asyncio.Future[Entry]]] = []
         self._committing: asyncio.Task[None] | None = None
+        if mirror:
+            folder.mkdir(parents=True, exist_ok=True)
         if folder.is_dir():
             with self._locked():
                 self._read_others()
@@ -53,6 +65,14 @@ class Journal:
             if entry.serves(limit)
         ]
         return min(serving, key=lambda entry: entry.time, default=None)
+
+    def catch_up(self) -> None:
+        """Take in what other processes have journaled since. Reads the disk, and the store."""
+        if self._mirror:
+            self._mirror.expire()
+        if self._folder.is_dir():
+            with self._locked():
+                self._read_others()
 
     async def add(self, entry: Entry) -> Entry:
         """Make a reply durable, together with all others that wait. Returns what from now on is the reply.
@@ -70,8 +90,10 @@ class Journal:
         """Wait for the commit under way and finish the segment."""
         if self._committing is not None:
             await asyncio.wait([self._committing])
-        if self._own is not None:
+        if self._own is not None and not self._lost:
             self._own.finish()
+        if self._mirror:
+            await asyncio.to_thread(self._mirror.close, whole=not self._lost)
         for segment in self._segments.values():
             segment.close()
 
@@ -80,7 +102,7 @@ class Journal:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                await asyncio.sleep(GATHER_SECONDS)
+                await asyncio.sleep(max(GATHER_SECONDS, self._mirror.wait() if self._mirror else 0))
                 batch, self._waiting = self._waiting, []
                 try:
                     entries = await loop.run_in_executor(None, self._commit, [entry for entry, _ in batch])
@@ -94,14 +116,26 @@ class Journal:
             self._committing = None
 
     def _commit(self, entries: list[Entry]) -> list[Entry]:
+        if self._lost:
+            raise self._lost
         new: dict[bytes, list[Entry]] = defaultdict(list)
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
             self._read_others()
             kept = [self._first(entry, new[entry.key]) for entry in entries]
             if any(new.values()):
-                self._writable().append(itertools.chain.from_iterable(new.values()))
+                self._writable().append(itertools.chain.from_iterable(new.values()), self._keep)
         return kept
+
+    def _keep(self, offset: int, frames: bytes) -> None:
+        """Put new frames into the store. When that fails, they may be there or not: whoever opens this folder next
+        puts the whole segment there, and until then nothing more is journaled."""
+        if self._mirror is not None and self._own is not None:  # which is empty, and false, at first
+            try:
+                self._mirror.put(self._own.name, offset, frames)
+            except DiskFull as error:
+                self._lost = error
+                raise
 
     def _first(self, entry: Entry, new: list[Entry]) -> Entry:
         """The reply that is there already, or is about to be; else `entry`, which is `new` then."""
@@ -112,21 +146,28 @@ class Journal:
         return first
 
     def _writable(self) -> Segment:
-        if self._own is None or len(self._own) >= SEGMENT_ENTRIES:
+        if self._own is None or len(self._own) >= SEGMENT_ENTRIES or self._is_long(self._own):
             if self._own is not None:
                 self._own.finish()
             self._own = Segment.start(self._folder)
             self._segments = {**self._segments, self._own.name: self._own}
         return self._own
 
+    def _is_long(self, segment: Segment) -> bool:
+        return self._mirror is not None and self._mirror.is_long(segment.name)
+
     def _read_others(self) -> None:
         """Take in the segments of other runs, and what they have added to those that still grow."""
+        if self._mirror and (elsewhere := self._mirror.pull()):
+            self._segments = {**self._segments, **elsewhere}
         for segment in self._segments.values():
             if segment.grows and segment is not self._own:
                 segment.read_on()
         new = [path for path in self._folder.glob("*.log") if path.stem not in self._segments]
         if new:  # a new dict, not a changed one: `find` may be walking the old one in another thread
             self._segments = {**self._segments, **{path.stem: Segment.open(path) for path in sorted(new)}}
+        if self._mirror:
+            self._mirror.push()
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

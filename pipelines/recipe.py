@@ -18,9 +18,9 @@ RECIPES = Path(__file__).parent / "recipes"
 PROJECT = Path(__file__).parent.parent
 
 KEYS = {"name", "about", "paper", "seed", "shard", "target", "arms", "without", "models", "stages", "views"}
-KEYS |= {"curriculum"}
+KEYS |= {"curriculum", "budget"}
 FILES = {"seeds", "rows", "path", "against", "losses", "earlier"}  # what names files, in stages and their rules
-TABLES = {"target", "arms", "without", "models", "curriculum"}
+TABLES = {"target", "arms", "without", "models", "curriculum", "budget"}
 
 
 class BadRecipe(ValueError):

@@ -21,7 +21,7 @@ import os
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +32,7 @@ from pipelines.curriculum import Order, Stage, write_curriculum
 from pipelines.records import SCHEMA_VERSION, Verdict, digest, from_table, schema, to_table
 from pipelines.segment import sync_folder
 from pipelines.store import KINDS, checksum, connect, disk_full, replace, scan
+from pipelines.tombstones import NOTHING, RULE, Tombstones, blotted_evidence, refuse_forgotten, tombstones
 from pipelines.views.table import VIEWS, batches, prepare, random_arm
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def release(datasets: Path, *, name: str, parts: Sequence[Part], stop: int, plan
             shutil.rmtree(left)
     aside = home / f".{uuid.uuid4().hex[:8]}"
     try:
-        facts = write_facts(aside / "facts", parts, stop)
+        forgotten = tombstones(datasets.parent)
+        facts = write_facts(aside / "facts", parts, stop, forgotten)
+        refuse_forgotten(aside, forgotten, "run it again, since something was forgotten meanwhile")
         key = _key(facts, plan)
         same = next((folder for folder in versions(home) if read_version(folder)["digest"] == key), None)
         if same is not None:
@@ -154,15 +157,18 @@ def _put_in_place(aside: Path, folder: Path) -> None:
 # Facts
 
 
-def write_facts(folder: Path, parts: Sequence[Part], stop: int) -> str:
-    """Write the facts of the draws before `stop` in draw order; returns the digest of their ids."""
+def write_facts(folder: Path, parts: Sequence[Part], stop: int, forgotten: Tombstones = NOTHING) -> str:
+    """Write the facts of the draws before `stop` in draw order; returns the digest of their ids.
+
+    Of a draw that is closed as forgotten nothing is written but the verdicts that say so.
+    """
     folder.mkdir(parents=True)
     ids = hashlib.blake2b(digest_size=16)
     drawn: set[str] = set()  # the seeds that are parents of draws in this version
     for name in KINDS:
         with _Writer(folder / f"{name}.parquet", schema(KINDS[name]), ROWS_PER_GROUP[name]) as writer:
             for part in parts:
-                table = _in_order(_tables(part, name), stop, drawn)
+                table = _blotted(_in_order(_tables(part, name), stop, drawn), forgotten)
                 ids.update("".join(table.column("id").to_pylist()).encode())
                 writer.write(table)
     return ids.hexdigest()
@@ -170,9 +176,29 @@ def write_facts(folder: Path, parts: Sequence[Part], stop: int) -> str:
 
 def _tables(part: Part, name: str) -> Iterator[pa.Table]:
     yield schema(KINDS[name]).empty_table()  # a shard may have none of a kind
-    yield from scan(part.outputs, name)
+    gone = {each.draw for each in part.verdicts if each.rule == RULE}
+    yield from (_without(table, gone) for table in scan(part.outputs, name))
     if name == "verdicts":
         yield to_table(Verdict, part.verdicts)
+
+
+def _without(table: pa.Table, draws: Set[int | None]) -> pa.Table:
+    import pyarrow as pa
+
+    if not draws:
+        return table
+    return table.filter(pa.array([draw not in draws for draw in table.column("draw").to_pylist()], pa.bool_()))
+
+
+def _blotted(table: pa.Table, forgotten: Tombstones) -> pa.Table:
+    """Verdicts that quote no forgotten text; other tables as they are."""
+    import pyarrow as pa
+
+    if not forgotten.texts or "evidence" not in table.column_names:
+        return table
+    texts = [blotted_evidence(each, forgotten) for each in table.column("evidence").to_pylist()]
+    place = table.column_names.index("evidence")
+    return table.set_column(place, table.schema.field(place), pa.array(texts, table.schema.field(place).type))
 
 
 def _in_order(tables: Iterable[pa.Table], stop: int, written: set[str]) -> pa.Table:

@@ -14,7 +14,7 @@ import uuid
 import zlib
 from array import array
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,12 +46,17 @@ class Entry(NamedTuple):
         return self.limit <= limit or 0 <= self.tokens <= limit
 
 
+Keep = Callable[[int, bytes], None]
+"""Makes frames durable elsewhere, too: where in the segment they begin, and their bytes."""
+
+
 class Segment:
     """A log file. Its own process appends to it under an exclusive lock; everybody else only reads."""
 
     def __init__(self, path: Path, file: int) -> None:
         self.name = path.stem
         self.grows = True  # somebody may still append to it
+        self.fetch: Callable[[int], None] | None = None  # brings a frame here, where this is a copy from a store
         self._path = path
         self._file = file
         self._size = 0  # up to the end of the last whole frame
@@ -87,8 +92,12 @@ class Segment:
         offsets, index = self._offsets, self._index  # in this order: `finish` may be at work in another thread
         return offsets.get(key, ()) if index is None else index.offsets(key)
 
-    def append(self, entries: Iterable[Entry]) -> None:
-        """Append entries and sync them. After an error nothing of them is there."""
+    def append(self, entries: Iterable[Entry], keep: Keep = lambda offset, frames: None) -> None:
+        """Append entries and sync them. After an error nothing of them is there.
+
+        What `keep` then does with the new frames, and where they begin, comes before anyone finds them; if it fails,
+        they stay in the file, and nothing may be appended any more.
+        """
         frames = list(pack(entries))
         try:
             for frame in frames:
@@ -97,6 +106,7 @@ class Segment:
         except OSError:
             os.ftruncate(self._file, self._size)
             raise
+        keep(self._size, b"".join(frame.content for frame in frames))
         for frame in frames:
             self._note(frame.keys, self._size, len(frame.content))
 
@@ -111,8 +121,10 @@ class Segment:
 
     def entries(self, offset: int) -> list[Entry]:
         """The entries of the frame at `offset`; none where it is damaged."""
-        header = os.pread(self._file, HEADER.size, offset)
-        content = os.pread(self._file, content_length(header), offset + HEADER.size)
+        header, content = self._read(offset)
+        if not is_whole(header, content) and self.fetch is not None:
+            self.fetch(offset)
+            header, content = self._read(offset)
         if not is_whole(header, content):
             log.warning("journal %s: the frame at byte %d is damaged; its replies are lost", self._path, offset)
             return []
@@ -121,15 +133,25 @@ class Segment:
     def finish(self) -> None:
         """Write the index, so that opening the segment again need not read it. Nothing is appended any more."""
         Index.write(self._path.with_suffix(".idx"), self._offsets, of_size=self._size)
-        self._index = Index.open(self._path.with_suffix(".idx"), of_size=self._size)
+        self.take_index(of_size=self._size)
+        self.grows = False
+
+    def take_index(self, *, of_size: int) -> None:
+        """Find by the index in the file, where that is whole, instead of by what was read so far."""
+        self._index = Index.open(self._path.with_suffix(".idx"), of_size=of_size)
         if self._index is not None:
             self._offsets = {}
-        self.grows = False
+            self.grows = False
 
     def close(self) -> None:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def _read(self, offset: int) -> tuple[bytes, bytes]:
+        """What a frame at `offset` would be: its header, and what follows."""
+        header = os.pread(self._file, HEADER.size, offset)
+        return header, os.pread(self._file, content_length(header), offset + HEADER.size)
 
     def _note(self, keys: Iterable[bytes], offset: int, length: int) -> None:
         here = (offset,)
@@ -150,8 +172,7 @@ class Segment:
         """The keys, offset and length of every whole frame from here on; what is damaged between is passed over."""
         offset: int | None = self._size
         while offset is not None:
-            header = os.pread(self._file, HEADER.size, offset)
-            content = os.pread(self._file, content_length(header), offset + HEADER.size)
+            header, content = self._read(offset)
             if is_whole(header, content):
                 length = len(header) + len(content)
                 yield [entry.key for entry in unpack(header, content)], offset, length

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filters.artifact import Artifact
 from filters.rule import Case, Memory, Rule
@@ -22,7 +22,11 @@ from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Verdict, digest
 from pipelines.rows import Rows, Seeds
 from pipelines.store import Output, as_tables, output_folder, read_output, write_output
+from pipelines.tombstones import NOTHING, RULE, Tombstones, honoured
 from prompts.template import Template
+
+if TYPE_CHECKING:
+    from pipelines.mirror import Mirror
 
 
 class Stage(NamedTuple):
@@ -47,6 +51,8 @@ class Run:
     checks: Checks
     fresh: asyncio.Event = field(default_factory=asyncio.Event)  # set once anything must be made that is not there
     begun: Callable[[int], None] = lambda stop: None  # told where the draws end of which anything is written
+    forgotten: Tombstones = NOTHING  # what may be in nothing that is made
+    mirror: Mirror | None = None  # the data folder's store, where it has one
 
 
 @dataclass
@@ -119,16 +125,19 @@ class Shard:
         self.digests: list[str] = []
         self.unwritten: list[tuple[Path, Output, dict[str, Any]]] = []
         self.out: dict[int, str] = {}  # draw → the verdict that took it out
+        self.forgotten: set[int] = set()  # those of them of which nothing may be left
         self._problems: dict[str, Problem] = {}
         self._attempts: dict[str, Attempt] = {}
         self._at: dict[str, list[Attempt]] = defaultdict(list)
         self._about: dict[str, list[Verdict]] = defaultdict(list)
         self.live: list[Problem] = []
 
-    def take(self, output: Output, folder: Path) -> None:
-        """Take in what a stage appended."""
+    def take(self, output: Output, folder: Path, forgotten: Tombstones = NOTHING) -> None:
+        """Take in what a stage appended, but for what is forgotten since."""
         self.outputs.append(folder)
-        self.digests.append(output.digest)
+        self.digests.append(output.digest)  # as it lies there, so that what was made from it is found
+        output = honoured(output, forgotten, self.forgotten)
+        self.forgotten |= {each.draw for each in output.facts.verdicts if each.rule == RULE and each.draw is not None}
         self.facts.extend(output.facts)
         self.out |= dict(output.out)
         for problem in output.facts.problems:
@@ -139,7 +148,8 @@ class Shard:
         for verdict in output.facts.verdicts:
             for subject in verdict.subjects:
                 self._about[subject].append(verdict)
-        self.live = [self._problems[id] for id in output.live]
+        live = (self._problems[id] for id in output.live if id in self._problems)
+        self.live = [each for each in live if each.draw not in self.forgotten]
 
     def case(self, problem: Problem) -> Case:
         """A problem with everything known about it."""
@@ -201,39 +211,52 @@ class Order:
         self._known_seeds = count
 
 
+def output_of(step: Step, shard: Shard, run: Run, **after: Any) -> tuple[Path, dict[str, Any]]:
+    """Where the output of a step on a shard lies, and everything that decides it."""
+    closure = {**step.identity(shard.start, shard.stop), "seed": run.seed, "reads": list(shard.digests)}
+    closure |= {"draws": [shard.start, shard.stop], "comparing": comparing(), **after}
+    return output_folder(run.data, digest(closure)), closure
+
+
 async def run_step(step: Step, shard: Shard, run: Run) -> None:
     """Run one step on a shard, or read what it made before, and take that into the shard.
 
     Raises whatever ends the run: Stopping, Misconfigured, Outage, DiskFull. A bad row raises nothing.
     """
-    closure = {**step.identity(shard.start, shard.stop), "seed": run.seed, "reads": list(shard.digests)}
-    closure |= {"draws": [shard.start, shard.stop], "comparing": comparing()}
-    if step.order:
-        closure["after"] = await step.order.enter(shard)
-    folder = output_folder(run.data, digest(closure))
-    there = (folder / "manifest.json").exists()
-    output = await asyncio.to_thread(read_output, folder) if there else None
+    after = {"after": await step.order.enter(shard)} if step.order else {}
+    folder, closure = output_of(step, shard, run, **after)
+    output = await output_in(folder, run)
     if output is None:
         run.fresh.set()
-        output = await step.stage.run(shard, run, step, **step.parameters)
+        output = honoured(await step.stage.run(shard, run, step, **step.parameters), run.forgotten, shard.forgotten)
         shard.unwritten.append((folder, output, closure))
         if not step.stage.is_source:
             await write(shard, run)
         shard.take(output, folder)
     else:
-        shard.take(output, folder)
+        shard.take(output, folder, run.forgotten)
         if step.order:
             step.order.remember(shard.live)
     if step.order:
         await step.order.leave(shard)
 
 
+async def output_in(folder: Path, run: Run) -> Output | None:
+    """What was made before, here or in the store; None where it is to be made."""
+    there = (folder / "manifest.json").exists()
+    output = await asyncio.to_thread(read_output, folder) if there else None
+    if output is None and run.mirror:
+        output = await asyncio.to_thread(run.mirror.read_output, folder)
+    return output
+
+
 async def write(shard: Shard, run: Run) -> None:
     """Write what is not yet written. Draws wait for their first answers: a run that gets none leaves nothing."""
     run.begun(shard.stop)
+    keep = {"keep": run.mirror.keep} if run.mirror else {}
     while shard.unwritten:
         folder, output, closure = shard.unwritten.pop(0)
-        await asyncio.to_thread(write_output, folder, output, closure=closure, tables=as_tables(output))
+        await asyncio.to_thread(write_output, folder, output, closure=closure, tables=as_tables(output), **keep)
 
 
 async def run_shard(steps: Sequence[Step], start: int, stop: int, run: Run) -> Shard:

@@ -14,12 +14,13 @@ import errno
 import hashlib
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from pipelines.migrate import present, present_file
 from pipelines.records import Attempt, Facts, Problem, Verdict, digest, from_table, schema, to_table
 
 if TYPE_CHECKING:
@@ -65,12 +66,18 @@ def as_tables(output: Output) -> dict[str, pa.Table]:
 
 
 def write_output(
-    folder: Path, output: Output, *, closure: Mapping[str, Any], tables: Mapping[str, pa.Table] | None = None
+    folder: Path,
+    output: Output,
+    *,
+    closure: Mapping[str, Any],
+    tables: Mapping[str, pa.Table] | None = None,
+    keep: Callable[[Path, bytes | pa.Buffer], None] = lambda path, content: None,
 ) -> None:
     """Write an output and, last, its manifest.
 
     Writing the same output twice, or from two processes at once, is harmless: every file is put in place whole.
     `tables` are those of `as_tables`, for a caller who writes in a thread: making them keeps all threads waiting.
+    `keep` puts files into a store: what has a manifest here is whole there.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -80,10 +87,13 @@ def write_output(
     for name, table in (as_tables(output) if tables is None else tables).items():
         content = to_parquet(table)
         replace(folder / f"{name}.parquet", content)
+        keep(folder / f"{name}.parquet", content)
         files[name] = {"rows": table.num_rows, **checksum(content)}
     manifest = {"files": files, "live": output.live, "out": output.out, "closure": closure}
     manifest["digest"] = digest(manifest)
-    replace(folder / "manifest.json", orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS))
+    told = orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS)
+    keep(folder / "manifest.json", told)
+    replace(folder / "manifest.json", told)
 
 
 def read_output(folder: Path) -> Output | None:
@@ -95,7 +105,7 @@ def read_output(folder: Path) -> Output | None:
         facts = Facts.none()
         for (name, kind), into in zip(KINDS.items(), facts, strict=True):
             if told := manifest["files"].get(name):
-                into.extend(from_table(kind, _read_checked(folder / f"{name}.parquet", told)))
+                into.extend(from_table(kind, present(kind, _read_checked(folder / f"{name}.parquet", told))))
     except (FileNotFoundError, orjson.JSONDecodeError, Damaged):
         return None
     return Output(facts, manifest["live"], [(draw, verdict) for draw, verdict in manifest["out"]])
@@ -174,7 +184,7 @@ def scan(folders: Iterable[Path], name: str) -> Iterator[pa.Table]:
 
     for folder in folders:
         for path in sorted(folder.glob(f"{name}*.parquet")):
-            yield pq.read_table(path, schema=schema(KINDS[name]))
+            yield pq.read_table(present_file(path, KINDS[name]), schema=schema(KINDS[name]))
 
 
 def connect(folders: Sequence[Path]) -> duckdb.DuckDBPyConnection:
@@ -187,7 +197,8 @@ def connect(folders: Sequence[Path]) -> duckdb.DuckDBPyConnection:
     closed: dict[str, Any] = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     connection = duckdb.connect(config=closed)
     for name, kind in KINDS.items():
-        files = [str(path) for folder in folders for path in sorted(folder.glob(f"{name}*.parquet"))]
+        found = (path for folder in folders for path in sorted(folder.glob(f"{name}*.parquet")))
+        files = [str(present_file(path, kind)) for path in found]
         if files:
             connection.read_parquet(files).create_view(name)  # pyright: ignore[reportArgumentType]
         else:

@@ -18,6 +18,8 @@ import asyncio
 import importlib
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -29,10 +31,11 @@ from email.utils import formatdate
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from aiohttp import web
+from yarl import URL
 
 Body = dict[str, Any]
 TOKEN = 4  # characters
@@ -148,6 +151,9 @@ class Behaviour:
     api_key         refuse other keys with 401
     latency, jitter seconds: every answer waits `latency` plus a seeded share of `jitter`
     retry_after     seconds, told with 429
+    at_once         requests that it bears; those beyond get `throttles` at once
+    throttles       "429", "429-date", "429-bare" or "503"
+    trickle         seconds between the pieces of an answer that trickles
     faults          rates by name (see `FAULTS`), at most 1 in sum: which one strikes is a function of
                     `seed`, the request's bytes and how often they came before
     schedule        what befalls the first, second, ... arrival: a name of `FAULTS`, or "ok"
@@ -166,6 +172,9 @@ class Behaviour:
     latency: float = 0.0
     jitter: float = 0.0
     retry_after: float = 1.0
+    at_once: int | None = None
+    throttles: str = "429"
+    trickle: float = 0.5
     faults: Mapping[str, float] | None = None
     schedule: Sequence[str] = ()
     each: Sequence[str] = ()
@@ -174,7 +183,7 @@ class Behaviour:
     log_digests: bool = False
 
     def __post_init__(self) -> None:
-        for name in (*(self.faults or {}), *self.schedule, *self.each):
+        for name in (*(self.faults or {}), *self.schedule, *self.each, self.throttles):
             if name != "ok" and name not in FAULTS:
                 raise ValueError(f"no fault {name!r}; there are: ok, {', '.join(FAULTS)}")
         if sum((self.faults or {}).values()) > 1:
@@ -303,9 +312,13 @@ async def too_many_until(call: Call) -> web.Response:
     return limited(formatdate(time.time() + call.behaviour.retry_after, usegmt=True))
 
 
-def limited(retry_after: str) -> web.Response:
+async def too_many_untold(call: Call) -> web.Response:
+    return limited(None)
+
+
+def limited(retry_after: str | None) -> web.Response:
     content = failure("Rate limit reached.", kind="rate_limit_error", code="rate_limit_exceeded")
-    return reply(content, status=429, headers={"Retry-After": retry_after})
+    return reply(content, status=429, headers={"Retry-After": retry_after} if retry_after else None)
 
 
 async def server_error(call: Call, *, status: int) -> web.Response:
@@ -334,6 +347,17 @@ async def few_choices(call: Call) -> web.Response:
     return reply({**full, "choices": full["choices"][:-1]})
 
 
+async def many_choices(call: Call) -> web.Response:
+    full = call.completion()
+    return reply({**full, "choices": [*full["choices"], full["choices"][-1]]})
+
+
+async def nulls(call: Call) -> web.Response:
+    full = call.completion()
+    empty = {"index": 0, "message": None, "logprobs": None, "finish_reason": None}
+    return reply({**full, "choices": [empty for _ in full["choices"]], "usage": None})
+
+
 async def null_content(call: Call) -> web.Response:
     full = call.completion()
     for made in full["choices"]:
@@ -347,13 +371,35 @@ async def close_before(call: Call) -> web.Response:
 
 
 async def close_within(call: Call) -> web.StreamResponse:
+    raw, response = await begun(call)
+    await response.write(raw[: len(raw) // 2])
+    hang_up(call.request)
+    return response
+
+
+async def reset(call: Call) -> web.Response:
+    if call.request.transport is not None:
+        at_once = struct.pack("ii", 1, 0)  # lingering for 0 seconds: what is under way is thrown away, and told so
+        call.request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+        call.request.transport.abort()
+    return web.Response()
+
+
+async def trickle(call: Call) -> web.StreamResponse:
+    raw, response = await begun(call)
+    for at in range(0, len(raw), 64):
+        await response.write(raw[at : at + 64])
+        await asyncio.sleep(call.behaviour.trickle)
+    return response
+
+
+async def begun(call: Call) -> tuple[bytes, web.StreamResponse]:
+    """A good answer, and the response that is to bring it, whose head is sent."""
     raw = orjson.dumps(call.completion())
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     response.content_length = len(raw)
     await response.prepare(call.request)
-    await response.write(raw[: len(raw) // 2])
-    hang_up(call.request)
-    return response
+    return raw, response
 
 
 def hang_up(request: web.BaseRequest) -> None:
@@ -368,6 +414,7 @@ async def hang(call: Call) -> web.Response:
 FAULTS: dict[str, Callable[[Call], Awaitable[web.StreamResponse]]] = {
     "429": too_many,
     "429-date": too_many_until,
+    "429-bare": too_many_untold,
     "500": partial(server_error, status=500),
     "502": partial(server_error, status=502),
     "503": partial(server_error, status=503),
@@ -376,9 +423,13 @@ FAULTS: dict[str, Callable[[Call], Awaitable[web.StreamResponse]]] = {
     "malformed": malformed,
     "no-choices": no_choices,
     "few-choices": few_choices,
+    "many-choices": many_choices,
+    "nulls": nulls,
     "null-content": null_content,
     "close": close_before,
     "close-within": close_within,
+    "reset": reset,
+    "trickle": trickle,
     "hang": hang,
 }
 
@@ -413,9 +464,43 @@ class Server:
         self.url = ""
         self.times: Counter[bytes] = Counter()  # by digest of the request's bytes
         self.statuses: Counter[int] = Counter()  # 0: no answer was given
-        self.calls = self.in_flight = self.peak = 0
+        self.calls = self.in_flight = self.peak = self.borne = 0
         self.first = self.last = 0.0
         self.log = Log(behaviour.log) if behaviour.log else None
+        self._awaited: list[tuple[int, asyncio.Future[None]]] = []
+
+    async def start(self, port: int = 0) -> None:
+        # Cancelling the handler of a client that left ends its wait or its hang, and logs it as unanswered.
+        of_any_size = partial(web.BaseRequest, loop=asyncio.get_running_loop(), client_max_size=1 << 30)
+        self._answering = web.Server(
+            self.handle, request_factory=of_any_size, access_log=None, handler_cancellation=True
+        )
+        loop = asyncio.get_running_loop()
+        self._listening = await loop.create_server(self._answering, "127.0.0.1", port, backlog=1024)
+        self.url = "http://127.0.0.1:{1}/v1".format(*self._listening.sockets[0].getsockname())
+
+    async def die(self) -> None:
+        """Answer nothing more, whatever is under way, and refuse connections."""
+        for each in self._listening.sockets:
+            asyncio.get_running_loop().remove_reader(each.fileno())
+        for _ in range(3):
+            await asyncio.sleep(0)  # asyncio leaks a connection that is accepted just when its server closes
+        self._listening.close()
+        await self._answering.shutdown(0.1)
+        await self._listening.wait_closed()
+
+    async def rise(self) -> None:
+        """Be there again, under the same address."""
+        port = URL(self.url).port
+        assert port is not None
+        await self.start(port)
+
+    async def saw(self, calls: int) -> None:
+        """Wait until so many requests have come."""
+        if self.calls < calls:
+            came = asyncio.get_running_loop().create_future()
+            self._awaited.append((calls, came))
+            await came
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         match request.method, request.path:
@@ -439,22 +524,32 @@ class Server:
         self.in_flight += 1
         self.peak = max(self.peak, self.in_flight)
         self.first = self.first or arrived
-        name = fault(self.behaviour, call=call, key=key, times=times)
+        self.tell_those_who_wait()
+        bears = self.behaviour.at_once is None or self.borne < self.behaviour.at_once
+        self.borne += bears
+        name = fault(self.behaviour, call=call, key=key, times=times) if bears else self.behaviour.throttles
         status = 0
         try:
-            await self.wait(key, times)
+            if bears:
+                await self.wait(key, times)
             response = await self.answer(request, raw, name=name, call=call)
-            status = 0 if name == "close" and response.status == 200 else response.status
+            status = 0 if name in ("close", "reset") and response.status == 200 else response.status
             return response
         except Exception:
             status = 500  # aiohttp's word for a broken author, whose traceback it logs
             raise
         finally:
             self.in_flight -= 1
+            self.borne -= bears
             self.statuses[status] += 1
             self.last = time.time()
             if self.log:
                 self.log.write(self.line(raw, key, arrived=arrived, times=times, status=status, fault=name))
+
+    def tell_those_who_wait(self) -> None:
+        for calls, came in self._awaited:
+            if self.calls >= calls and not came.done():
+                came.set_result(None)
 
     async def wait(self, key: bytes, times: int) -> None:
         behaviour = self.behaviour
@@ -543,21 +638,24 @@ class Log:
         os.close(self.file)
 
 
+AnyServer = TypeVar("AnyServer", bound=Server)
+
+
 @asynccontextmanager
 async def serving(behaviour: Behaviour | None = None, *, port: int = 0) -> AsyncIterator[Server]:
     """A server in this event loop: `server.url` ends in /v1. It ends with the block."""
-    server = Server(behaviour or Behaviour())
-    # Cancelling the handler of a client that left ends its wait or its hang, and logs it as unanswered.
-    runner = web.ServerRunner(
-        web.Server(server.handle, access_log=None, handler_cancellation=True), shutdown_timeout=0.1
-    )
-    await runner.setup()
+    async with served(Server(behaviour or Behaviour()), port=port) as server:
+        yield server
+
+
+@asynccontextmanager
+async def served(server: AnyServer, *, port: int = 0) -> AsyncIterator[AnyServer]:
+    """The same for a server of yours."""
+    await server.start(port)
     try:
-        await web.TCPSite(runner, "127.0.0.1", port, backlog=1024).start()
-        server.url = "http://127.0.0.1:{1}/v1".format(*runner.addresses[0])
         yield server
     finally:
-        await runner.cleanup()
+        await server.die()
         if server.log:
             server.log.close()
 
@@ -609,6 +707,9 @@ def parser() -> argparse.ArgumentParser:
     add("--latency", type=float, default=0.0, help="seconds")
     add("--jitter", type=float, default=0.0, help="seconds, a seeded share of which is added")
     add("--retry-after", type=float, default=1.0, help="seconds, told with 429")
+    add("--at-once", type=int, help="requests that it bears; those beyond are throttled")
+    add("--throttles", default="429", help="how: 429, 429-date, 429-bare or 503")
+    add("--trickle", type=float, default=0.5, help="seconds between the pieces of an answer that trickles")
     add("--fault", dest="faults", type=rate, action="append", metavar="NAME=RATE", help=", ".join(FAULTS))
     add("--schedule", type=names, default=(), help="faults of the first arrivals, like 429*3,ok,500")
     add("--each", type=names, default=(), help="faults of the first arrivals of each distinct request")

@@ -280,6 +280,7 @@ def delay(error: openai.RateLimitError) -> float:
 HEARD = {
     "429": raises(openai.RateLimitError, lambda error: error.response.headers["retry-after"] == "30"),
     "429-date": raises(openai.RateLimitError, lambda error: 25 < delay(error) <= 30),
+    "429-bare": raises(openai.RateLimitError, lambda error: "retry-after" not in error.response.headers),
     "500": raises(openai.InternalServerError, lambda error: error.status_code == 500),
     "502": raises(openai.InternalServerError, lambda error: error.status_code == 502),
     "503": raises(openai.InternalServerError, lambda error: error.status_code == 503),
@@ -288,9 +289,13 @@ HEARD = {
     "malformed": raises(ValueError),
     "no-choices": spoiled(lambda reply: reply.choices == []),
     "few-choices": spoiled(lambda reply: [choice.index for choice in reply.choices] == [0, 1]),
+    "many-choices": spoiled(lambda reply: [choice.index for choice in reply.choices] == [0, 1, 2, 2]),
+    "nulls": spoiled(lambda reply: all(choice.message is None for choice in reply.choices)),
     "null-content": spoiled(lambda reply: all(choice.message.content is None for choice in reply.choices)),
     "close": raises(openai.APIConnectionError),
     "close-within": raises(openai.APIConnectionError),
+    "reset": raises(openai.APIConnectionError),
+    "trickle": raises(openai.APITimeoutError),
     "hang": raises(openai.APITimeoutError),
 }
 
@@ -304,7 +309,7 @@ def test_a_fault_strikes_once_and_the_server_goes_on(name: str):
     async def strike() -> None:
         async with connected(Behaviour(schedule=[name], retry_after=30)) as (client, _):
             create = client.chat.completions.create
-            await HEARD[name](create(**asked(n=3), timeout=0.2 if name == "hang" else 10))
+            await HEARD[name](create(**asked(n=3), timeout=0.2 if name in ("hang", "trickle") else 10))
             assert len((await create(**asked(n=3))).choices) == 3
 
     asyncio.run(strike())
@@ -326,6 +331,42 @@ def test_rates_are_kept_and_repeat_themselves():
     assert set(counted) == {200, 429, 500}
     assert 40 < counted[429] < 80
     assert 15 < counted[500] < 45
+
+
+def test_requests_beyond_what_it_bears_are_throttled():
+    async def several() -> None:
+        async with serving(Behaviour(at_once=3, latency=1000, throttles="503")) as server:
+            borne = [asyncio.create_task(statuses(server, [asked(seed=seed)])) for seed in range(3)]
+            await server.saw(3)
+            assert await statuses(server, [asked(seed=seed) for seed in range(3, 8)]) == [503] * 5
+            for task in borne:
+                task.cancel()
+            await asyncio.wait(borne)
+            server.behaviour = Behaviour(at_once=1)
+            assert await statuses(server, [asked(seed=seed) for seed in range(3)]) == [200] * 3
+
+    asyncio.run(several())
+
+
+def test_a_trickling_answer_is_whole_in_the_end():
+    reply = ask(Behaviour(schedule=["trickle"], trickle=0.001))
+    assert reply.choices[0].message.content == canned({"messages": asked()["messages"], "seed": 7}, 0)
+
+
+def test_what_is_under_way_dies_with_the_server_and_a_new_one_answers_at_the_same_address():
+    async def once() -> None:
+        async with connected(Behaviour(latency=1000)) as (client, server):
+            dying = asyncio.create_task(client.chat.completions.create(**asked()))
+            await server.saw(1)
+            await server.die()
+            with pytest.raises(openai.APIConnectionError):
+                await dying
+            with pytest.raises(openai.APIConnectionError):
+                await client.models.list()
+            await server.rise()
+            assert [model.id async for model in client.models.list()] == ["test"]
+
+    asyncio.run(once())
 
 
 def test_a_schedule_goes_by_arrival_and_each_goes_by_request():

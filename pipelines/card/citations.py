@@ -114,10 +114,17 @@ PAPERS: dict[str, Paper] = {
         "Semantic Uncertainty: Linguistic Invariances for Uncertainty Estimation in Natural Language Generation",
         "Lorenz Kuhn and Yarin Gal and Sebastian Farquhar",
     ),
+    "2308.12032": Paper(
+        "From Quantity to Quality: Boosting LLM Performance with Self-Guided Data Selection for Instruction Tuning",
+        "Li, Ming and others",
+    ),
     "2311.07911": Paper(
         "Instruction-Following Evaluation for Large Language Models",
         "Jeffrey Zhou and Tianjian Lu and Swaroop Mishra and Siddhartha Brahma and Sujoy Basu and Yi Luan and"
         " Denny Zhou and Le Hou",
+    ),
+    "2402.00530": Paper(
+        "Superfiltering: Weak-to-Strong Data Filtering for Fast Instruction-Tuning", "Li, Ming and others"
     ),
     "2403.07384": Paper(
         "SmallToLarge (S2L): Scalable Data Selection for Fine-tuning Large Language Models by Summarizing Training"

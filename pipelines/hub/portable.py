@@ -20,6 +20,7 @@ import tomli_w
 from pipelines.hub.fetch import is_hub
 from pipelines.recipe import FILES, BadRecipe, find_file, stage_name
 from pipelines.rows import BadRows, Rows, Seeds
+from pipelines.tombstones import stones_beside
 
 SOURCES = ("seeds", "rows")  # what draws are made from: parameters of the stages draw and bring
 SECRET = {"key_env"}  # of a model: the name of a variable on the machine of whoever ran it
@@ -66,6 +67,10 @@ def _brought_along(given: Any, where: _Source, found: dict[str, Path], notes: li
         rows = Rows(paths, columns=table.get("columns", {}))
         if not _questions(where) <= {_key(rows, index) for index in range(len(rows))}:
             raise BadRows(f"{', '.join(names)} has changed since the version was made")
+        forgotten = stones_beside(where.version)
+        covered = (forgotten.cover_text(_key(rows, i)[0], rows.text(i, "source")) for i in range(len(rows)))
+        if forgotten and any(covered):
+            raise BadRows(f"{', '.join(names)} holds what is forgotten")
     except (BadRecipe, BadRows) as error:
         notes.append(f"the recipe is published without its {where.key} ({error}): who runs it brings them")
         return _renamed(given, _public)

@@ -20,6 +20,7 @@ from pipelines.hub.fetch import WAITS
 from pipelines.hub.layout import Layout, layout
 from pipelines.hub.there import Commit, There, commit_at, holds, look, published_before, read
 from pipelines.store import disk_full
+from pipelines.tombstones import refuse_forgotten, stones_beside
 from pipelines.versions.pin import current
 
 if TYPE_CHECKING:
@@ -75,8 +76,9 @@ def publish(
 
     A dataset that is not there is made: private, unless `private` is False. One that is there must be as `private`
     says, if it says anything. The token is `token`, or that of HF_TOKEN or of `hf auth login`. `waits` are the
-    seconds between attempts while the Hub is busy. Raises PublishError, NoVersion, or DiskFull.
+    seconds between attempts while the Hub is busy. Raises PublishError, NoVersion, Forgotten or DiskFull.
     """
+    refuse_forgotten(folder, stones_beside(folder))
     api = _api(token, endpoint)
     repo = _repo(to)
     with tempfile.TemporaryDirectory(prefix="thoughtmill-") as scratch:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from pipelines.inference.model import Request
 from pipelines.records import Finish, Turn, to_json
@@ -21,16 +22,71 @@ class Outage(Exception):
     """The engine has not answered for too long. What it gave is kept, and the run can go on later."""
 
 
+class Again(Exception):
+    """A failure that may pass.
+
+    `by_row`: this one request may be what causes it; `after`: seconds that the endpoint asks to be left alone;
+    `reached`: the endpoint said so itself; `overloaded`: it says that it has too much to do; `paid`: an answer may
+    have been computed and billed that never came.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        by_row: bool = False,
+        after: float | None = None,
+        reached: bool = True,
+        overloaded: bool = False,
+        paid: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.by_row = by_row
+        self.after = after
+        self.reached = reached
+        self.overloaded = overloaded
+        self.paid = paid
+
+    @property
+    def kind(self) -> str:
+        """What happened, without the endpoint's own words."""
+        return str(self).partition(":")[0]
+
+
 class Engine(Protocol):
-    """Where answers come from.
+    """Where answers come from: one try at one endpoint. Waiting and trying again are the business of `Role`.
 
     `send` gives a reply in the form of an OpenAI chat completion: `choices`, each with `message` and
-    `finish_reason`, and where known `usage` and `model`. It raises Refused, Misconfigured or Outage.
+    `finish_reason`, and where known `usage` and `model`. It raises Refused, Misconfigured, Outage or Again.
     """
 
     async def send(self, request: Request) -> dict[str, Any]: ...
 
+    async def answers_others(self) -> bool:
+        """Whether it answers a request that no row can have spoilt."""
+        ...
+
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Slow(Protocol):
+    """An engine whose requests may wait in it for long: for a server that starts, for a batch."""
+
+    def waits(self) -> str | None:
+        """What it waits for, in a few words."""
+        ...
+
+    def stop(self) -> None:
+        """Let go those who wait; each raises Again or Outage."""
+        ...
+
+
+@runtime_checkable
+class HoldsGPUs(Protocol):
+    """An engine that takes GPUs of its own, and says how many it takes or, negative, gives back."""
+
+    hold_gpus: Callable[[int], None]
 
 
 class Answer(NamedTuple):

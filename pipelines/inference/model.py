@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pipelines.records import to_json
 
@@ -90,7 +90,12 @@ class Model:
     in_flight: int = 128  # requests at once
     timeout: float = 1800.0  # seconds for one reply, waiting for a place apart
     outage_limit: float = 900.0  # seconds without any reply, after which the run ends as resumable
-    price: Mapping[str, float] = field(default_factory=dict)  # per million tokens: input, output
+    price: Mapping[str, float] = field(default_factory=dict)  # per million tokens: input, output; `batch`, a factor
+    requests_per_minute: float | None = None  # for each endpoint, as are the tokens
+    tokens_per_minute: float | None = None  # of prompt and answer; an answer counts as max_tokens until it is there
+    endpoints: Sequence[Mapping[str, Any]] = ()  # beside `url`: url, and of the above weight, key_env, in_flight, …
+    batch: bool = False  # through the provider's batch API
+    serving: Mapping[str, Any] = field(default_factory=dict)  # how a managed engine is started
 
     def identity(self) -> dict[str, Any]:
         """What is part of every request, besides messages, sampling, seed and sample."""
@@ -121,6 +126,8 @@ class Request(NamedTuple):
     sample: int
     n: int = 1
     draw: int = 0  # where in the run it belongs: earlier ones are sent first; no part of the key
+    key: bytes = b""  # its own, in the journal
+    score: Literal["likelihood", "reward"] | None = None  # of the last message, the assistant's; None: it is answered
 
     @property
     def continues(self) -> bool:
@@ -139,7 +146,8 @@ class Asking(NamedTuple):
         """A request and its journal key: the digest of everything about it except `max_tokens`."""
         key = self.base.copy()
         key.update(b"%d %d %d" % (seed, sample, n))
-        return key.digest(), Request(self.model, self.messages, self.sampling, seed, sample, n, draw)
+        digest = key.digest()
+        return digest, Request(self.model, self.messages, self.sampling, seed, sample, n, draw, digest)
 
 
 def asking(model: Model, sampling: Sampling, messages: Sequence[Message]) -> Asking:

@@ -1,17 +1,14 @@
 """Any endpoint that speaks OpenAI's chat completions: `openai:MODEL@URL`.
 
 Requests go over aiohttp: the official client costs a multiple of it in processor time (benchmarks/README.md).
-A status is read before the body is believed. What will pass is tried again, with growing pauses and jitter, and
-never before the moment that the server names; what will not is told apart by whose fault it is: the row's
-(`Refused`), the set-up's (`Misconfigured`), or nobody's (`Outage`).
+A status is read before the body is believed. What may pass is `Again`; what will not is told apart by whose fault it
+is: the row's (`Refused`) or the set-up's (`Misconfigured`).
 """
 
 from __future__ import annotations
 
-import asyncio
 import email.utils
 import os
-import random
 import re
 import time
 from collections.abc import Mapping
@@ -21,8 +18,9 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from pipelines.inference.engine import Misconfigured, Outage, Refused
+from pipelines.inference.engine import Again, Misconfigured, Refused
 from pipelines.inference.model import Model, Request
+from pipelines.inference.scoring import score_by_echo, score_by_vllm
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -31,6 +29,7 @@ OPENAI = "https://api.openai.com/v1"
 SETTINGS = {
     "limit_field": "max_tokens",  # some models want it as `max_completion_tokens`
     "send_seed": True,  # false for servers that refuse the parameter
+    "scoring": "vllm",  # how likelihoods are asked for: "vllm", or "echo" of plain completions
     "continuation": "vllm",  # how an assistant's prefix is marked: "vllm", "prefix" (DeepSeek, Mistral) or "plain"
 }
 
@@ -40,54 +39,44 @@ CONTINUATIONS: dict[str, dict[str, Any]] = {
     "plain": {},
 }
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0  # seconds
 CONNECT_WITHIN = 10.0  # seconds
-PATIENCE_AT_START = 4.0  # seconds: an endpoint that was never reached is more likely mistyped than down
 STRIKES = 3  # refusals before anything was answered, after which it is the set-up that is wrong
-ROW_TRIES = 10  # of one request that breaks the server, or takes forever; then it is seen whether others do too
 PROBE = [{"role": "user", "content": "Say yes."}]
 
+KEPT = ("model", "system_fingerprint", "usage", "prompt_logprobs")  # of a reply, besides its choices
 BROKEN_OFF = {"error", "abort", "insufficient_system_resource"}  # finish reasons of what is no answer
 ROW_ERRORS = {400, 413, 422}
 OF_THE_ROW = re.compile(rb"context.?length|too long|content.?(?:filter|policy)", re.IGNORECASE)
 SETUP_ERRORS = {401, 403, 404, 405}
+OVERLOAD = {429, 503, 529}  # the last is Anthropic's
 
 
 class OpenAI:
-    """One endpoint, for one role and event loop."""
+    """One endpoint, for one role and event loop. `send` tries once."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
         self._settings = {**SETTINGS, **model.settings}
         self._url = (model.url or OPENAI).rstrip("/")
         self._address = URL(f"{self._url}/chat/completions")
-        self._headers = {"Content-Type": "application/json", **_authorization(model, self._url)}
+        self._headers = {"Content-Type": "application/json", **authorization(model, self._url)}
         self._session: aiohttp.ClientSession | None = None
-        self._answered = 0
+        self.answered = 0
         self._refused = 0
-        self._silent_since: float | None = None  # the first failure after the last answer
-        self._not_before = 0.0
 
     async def send(self, request: Request) -> dict[str, Any]:
-        body = orjson.dumps(self.body(request))
-        tries = by_row = 0
-        while True:
-            await self._wait_until_allowed()
-            try:
-                return self._take(await self._post(body), request)
-            except Again as again:
-                tries, by_row = tries + 1, by_row + again.by_row
-                if again.by_row and by_row % ROW_TRIES == 0 and await self._answers_others(request):
-                    raise Refused(f"{again} {by_row} times, while others are answered") from again
-                self._check_patience(again)
-                await self._pause(again, tries)
+        return self.take(await self._post(orjson.dumps(self.body(request))), request.n)
 
-    async def _answers_others(self, request: Request) -> bool:
+    async def score(self, request: Request) -> dict[str, Any]:
+        """A likelihood or a reward: one try, at the endpoints that servers have for it."""
+        return await (score_by_echo if self._settings["scoring"] == "echo" else score_by_vllm)(request, self._ask)
+
+    async def answers_others(self) -> bool:
         """Whether it answers what no row can have spoilt. Only then a row is to blame: when all requests fail alike,
         that is a bad night, and no fact."""
         probe = {"model": self._model.name, "messages": PROBE, self._settings["limit_field"]: 16}
         try:
-            self._take(await self._post(orjson.dumps(probe)), request)
+            self.take(await self._post(orjson.dumps(probe)), 1)
         except (Again, Refused, Misconfigured):
             return False
         return True
@@ -118,72 +107,65 @@ class OpenAI:
             return CONTINUATIONS[self._settings["continuation"]]
         return {"messages": [*request.messages[:-1], {**request.messages[-1], "prefix": True}]}
 
-    async def _post(self, body: bytes) -> bytes:
+    async def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """What the server says to a POST below its root, read."""
+        root = self._url.removesuffix("/v1")
+        content = await self._post(orjson.dumps({"model": self._model.name, **body}), URL(f"{root}/{path}"))
+        try:
+            said = orjson.loads(content)
+        except orjson.JSONDecodeError as error:
+            raise Again(f"status 200, but no JSON: {self._excerpt(content)}", by_row=True, paid=True) from error
+        self.answered += 1
+        return said
+
+    async def _post(self, body: bytes, address: URL | None = None) -> bytes:
         """The body of a reply whose status is 200. Raises Again, Refused or Misconfigured for any other."""
         if self._session is None:
-            self._session = _session(self._model.timeout, self._headers)
+            self._session = session(self._url, self._model.timeout, self._headers)
         try:
-            async with self._session.post(self._address, data=body) as reply:
+            async with self._session.post(address or self._address, data=body) as reply:
                 content = await reply.read()
         except aiohttp.ConnectionTimeoutError as error:
             raise Again(f"no connection within {CONNECT_WITHIN:g} s", reached=False) from error
         except TimeoutError as error:
-            raise Again(f"no reply within {self._model.timeout:g} s", by_row=True) from error
+            raise Again(f"no reply within {self._model.timeout:g} s", by_row=True, paid=True) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Again(f"{type(error).__name__}: {error}", reached=False) from error
+            connected = not isinstance(error, aiohttp.ClientConnectorError)
+            raise Again(f"{type(error).__name__}: {error}", reached=False, paid=connected) from error
+        if address and reply.status in (404, 405):
+            raise Misconfigured(f"{self._name()} has no {address.path}; is this a server, and a model, for scores?")
         if reply.status != 200:
-            self._explain(reply.status, content, reply.headers)
+            self.explain(reply.status, content, reply.headers)
         return content
 
-    def _take(self, content: bytes, request: Request) -> dict[str, Any]:
+    def take(self, content: bytes, n: int) -> dict[str, Any]:
         """What is kept of a completion, once it is seen to be one."""
         try:
             said = orjson.loads(content)
             choices = [_choice(choice) for choice in said["choices"]]
         except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
-            raise Again(f"status 200, but no completion: {self._excerpt(content)}", by_row=True) from error
+            told = f"status 200, but no completion: {self._excerpt(content)}"
+            raise Again(told, by_row=True, paid=True) from error
         if not choices:
-            raise Again("status 200, but no choices", by_row=True)
+            raise Again("status 200, but no choices", by_row=True, paid=True)
         if broken := {choice["finish_reason"] for choice in choices} & BROKEN_OFF:
-            raise Again(f"status 200, but broken off ({', '.join(sorted(broken))})", by_row=True)
-        self._answered += 1
-        self._silent_since = None
-        kept = {name: said[name] for name in ("model", "system_fingerprint", "usage") if said.get(name) is not None}
-        return {"choices": choices[: request.n], **kept}
+            raise Again(f"status 200, but broken off ({', '.join(sorted(broken))})", by_row=True, paid=True)
+        self.answered += 1
+        kept = {name: said[name] for name in KEPT if said.get(name) is not None}
+        return {"choices": choices[:n], **kept}
 
-    def _explain(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+    def explain(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
         """Raise what a status other than 200 means."""
         told = f"status {status}: {self._excerpt(content)}"
-        if status in SETUP_ERRORS and not self._answered:
+        if status in SETUP_ERRORS and not self.answered:
             raise Misconfigured(f"{self._name()} answers {told}{_hint(status, self._model)}")
         if status in ROW_ERRORS:
             self._refused += 1
-            if self._answered or OF_THE_ROW.search(content):
+            if self.answered or OF_THE_ROW.search(content):
                 raise Refused(told)
             if self._refused >= STRIKES:
                 raise Misconfigured(f"{self._name()} refuses every request, {told}")
-        raise Again(told, by_row=status == 500, after=_retry_after(headers))
-
-    def _check_patience(self, again: Again) -> None:
-        now = time.monotonic()
-        self._silent_since = self._silent_since or now  # a role that nobody asks is not silent
-        silent = now + (again.after or 0) - self._silent_since
-        if not self._answered and not again.reached and silent > PATIENCE_AT_START:
-            raise Misconfigured(f"{self._name()} does not answer ({again}); is it running, and is the URL right?")
-        if silent > self._model.outage_limit:
-            raise Outage(f"{self._name()} has not answered for {self._model.outage_limit:g} s ({again})")
-
-    async def _wait_until_allowed(self) -> None:
-        wait = self._not_before - time.monotonic()
-        if wait > 0:
-            await asyncio.sleep(wait + random.uniform(0, 0.1))
-            await self._wait_until_allowed()  # it may have been told a later moment meanwhile
-
-    async def _pause(self, again: Again, tries: int) -> None:
-        if again.after is not None:  # the server speaks for all requests, not for this one
-            self._not_before = max(self._not_before, time.monotonic() + again.after)
-        else:
-            await asyncio.sleep(random.uniform(0.5, 1) * min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(tries - 1, 10)))
+        raise Again(told, by_row=status == 500, after=retry_after(headers), overloaded=status in OVERLOAD)
 
     def _excerpt(self, content: bytes) -> str:
         """The server's own words, without the key: some say it back."""
@@ -194,33 +176,18 @@ class OpenAI:
         return f"{self._model.role} ({self._model.name} at {self._url})"
 
 
-class Again(Exception):
-    """A failure that may pass.
-
-    `by_row`: this one request may be what causes it; `after`: seconds that the server asks to be left alone;
-    `reached`: the server said so itself.
-    """
-
-    def __init__(
-        self, message: str, *, by_row: bool = False, after: float | None = None, reached: bool = True
-    ) -> None:
-        super().__init__(message)
-        self.by_row = by_row
-        self.after = after
-        self.reached = reached
-
-
-def _session(timeout: float, headers: Mapping[str, str]) -> aiohttp.ClientSession:
+def session(url: str, timeout: float, headers: Mapping[str, str]) -> aiohttp.ClientSession:
+    """A session for an endpoint, through the proxy that the environment names, if it is not on this machine."""
     return aiohttp.ClientSession(
         headers=headers,
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_WITHIN),
-        trust_env=any(name.lower().endswith("_proxy") for name in os.environ),
+        trust_env=not is_loopback(url) and any(name.lower().endswith("_proxy") for name in os.environ),
     )
 
 
-def _authorization(model: Model, url: str) -> dict[str, str]:
+def authorization(model: Model, url: str) -> dict[str, str]:
     """The key's header. It is read from the environment here and is kept nowhere else."""
     variable = model.key_env or "OPENAI_API_KEY"
     key = os.environ.get(variable)
@@ -233,7 +200,11 @@ def _authorization(model: Model, url: str) -> dict[str, str]:
 
 def is_private(url: str) -> bool:
     """Whether nobody on the way can read what is sent there. A key that no recipe names goes nowhere else."""
-    return url.startswith("https://") or URL(url).host in ("localhost", "127.0.0.1", "::1")
+    return url.startswith("https://") or is_loopback(url)
+
+
+def is_loopback(url: str) -> bool:
+    return URL(url).host in ("localhost", "127.0.0.1", "::1")
 
 
 def _choice(choice: dict[str, Any]) -> dict[str, Any]:
@@ -249,7 +220,7 @@ def _choice(choice: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, from a Retry-After in either of its two forms."""
     value = headers.get("Retry-After")
     if value is None:

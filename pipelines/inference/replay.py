@@ -36,6 +36,9 @@ class Replay:
             raise Refused(f"{self._path} has no response {request.sample} to {prompt[:80]!r}")
         return {"choices": [_choice(line) for line in recorded], "usage": recorded[0].get("usage")}
 
+    async def answers_others(self) -> bool:
+        return True
+
     async def close(self) -> None:
         self._recorded.clear()
 

@@ -35,5 +35,8 @@ class Builtin:
             },
         }
 
+    async def answers_others(self) -> bool:
+        return True
+
     async def close(self) -> None:
         """Nothing is held."""

@@ -13,6 +13,7 @@ from pipelines.stages.judge import check_judge, check_prefer, check_votes, judge
 from pipelines.stages.paraphrases import check_paraphrases, paraphrases
 from pipelines.stages.pose import check_pose, pose
 from pipelines.stages.recheck import recheck
+from pipelines.stages.score import check_likelihood, likelihood, reward
 from pipelines.stages.select import select
 from pipelines.stages.sift import sift
 
@@ -44,6 +45,21 @@ STAGES: dict[str, Stage] = {
         tells=frozenset({"question", "response"}),
         check=check_grade,
         says=frozenset({"reward"}),
+    ),
+    "reward": Stage(
+        reward,
+        version=1,
+        defaults={"model": "reward", "prompt": "solve/plain"},
+        tells=frozenset({"question"}),
+        says=frozenset({"reward"}),
+    ),
+    "likelihood": Stage(
+        likelihood,
+        version=1,
+        defaults={"model": "scorer", "prompt": "solve/plain"},
+        tells=frozenset({"question"}),
+        check=check_likelihood,
+        says=frozenset({"likelihood", "likelihood_gain"}),
     ),
     "judge": Stage(
         judge,

@@ -41,6 +41,8 @@ def find_draw(connection: duckdb.DuckDBPyConnection, row: str) -> int:
 def _known_draw(connection: duckdb.DuckDBPyConnection, draw: int) -> int:
     if connection.execute("select 1 from problems where draw = ? limit 1", [draw]).fetchall():
         return draw
+    if connection.execute("select 1 from verdicts where draw = ? and rule = 'forgotten@1'", [draw]).fetchall():
+        raise ValueError(f"draw {draw} is forgotten: nothing is left of it but its number")
     raise ValueError(f"there is no draw {draw}; {extent(connection)}")
 
 

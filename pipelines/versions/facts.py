@@ -75,7 +75,8 @@ where o.value = 'accepted' and n.value = 'accepted'
 # What one version accepted and the other did not, with what became of it there.
 ONLY = f"""
 select a.draw, a.subject, p.question, case
-        when c.draw is null then '{NOT_DRAWN}' when q.id is null then '{ANOTHER}' else c.value end as elsewhere
+        when c.draw is null then '{NOT_DRAWN}' when c.value = 'forgotten' then c.value
+        when q.id is null then '{ANOTHER}' else c.value end as elsewhere
 from {{one}}_closing a join {{one}}_here p on p.id = a.subject
 left join {{other}}_closing c on c.draw = a.draw left join {{other}}_here q on q.id = a.subject
 where a.value = 'accepted' and a.subject not in (select subject from {{other}}_closing where value = 'accepted')

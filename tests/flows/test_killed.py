@@ -254,7 +254,9 @@ def test_replies_once_journaled_never_change(server, tmp_path, kills, accepted):
     version(tmp_path / "killed")
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(300)])])
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kills", [2, 20])
 def test_a_version_is_there_whole_or_not_at_all(tmp_path, kills):
     words, chance = command("target.accepted=4", "shard=8"), random.Random(kills)
     finish(words, tmp_path / "undisturbed")
@@ -285,6 +287,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", place], check=True)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_once_a_full_disk_has_room(tmp_path, small_disk):
     words, told = command("target.accepted=12", "shard=8"), tmp_path / "disk.txt"
     assert start(words, small_disk).wait(timeout=60) == 75

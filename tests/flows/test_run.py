@@ -135,8 +135,8 @@ def test_one_failed_sample_costs_neither_its_siblings_nor_its_problem(site: Site
     assert site.turn().requests == 0  # a refusal is an answer too: it is not asked again
 
 
-PASSING = ["429", "malformed", "close"]
-PASSING_TOO = ["500", "503", "error-in-200", "no-choices", "close-within"]
+PASSING = ["malformed"]
+PASSING_TOO = ["429", "close", "500", "503", "error-in-200", "no-choices", "close-within"]
 
 
 @pytest.mark.parametrize("fault", [*PASSING, *(pytest.param(each, marks=pytest.mark.slow) for each in PASSING_TOO)])

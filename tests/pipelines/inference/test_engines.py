@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -116,9 +117,9 @@ def test_sampling_that_no_engine_could_use_is_told_before_anything_runs(sampling
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_setting_of_an_engine_is_part_of_its_identity(name: str):
-    rest = {"builtin": "", "openai": f":m@{URL}", "replay": ":file"}[name]
+    rest = {"builtin": "", "openai": f":m@{URL}", "replay": ":file"}.get(name, ":m")
     plain = parse_model("teacher", f"{name}{rest}")
-    for setting, value in {"slip": 0.5, "send_seed": False}.items():
+    for setting, value in {"slip": 0.5, "send_seed": False, "dtype": "float32"}.items():
         if setting in engine_settings(name):
             other = parse_model("teacher", {"use": f"{name}{rest}", setting: value})
             assert other.identity() != plain.identity()
@@ -129,4 +130,4 @@ def test_a_url_is_no_part_of_identity():
 
 
 def test_the_builtin_opens_without_anything():
-    assert open_engine(parse_model("teacher", "builtin"))
+    assert open_engine(parse_model("teacher", "builtin"), Path())

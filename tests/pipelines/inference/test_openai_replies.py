@@ -2,19 +2,17 @@
 
 import pytest
 
-from pipelines.inference.engine import read
+from pipelines.inference.engine import Again, read
 from pipelines.inference.engines import parse_model
-from pipelines.inference.model import BadModel, asking
-from pipelines.inference.openai import Again, OpenAI, is_private
+from pipelines.inference.model import BadModel
+from pipelines.inference.openai import OpenAI, is_private
 from tests.each import each_of
 
 SPEC = "openai:m@http://127.0.0.1:9/v1"
 
 
 def take(content: bytes):
-    model = parse_model("teacher", SPEC)
-    _, request = asking(model, model.sampling, [{"role": "user", "content": "?"}]).request(seed=1, sample=0, draw=0)
-    return OpenAI(model)._take(content, request)
+    return OpenAI(parse_model("teacher", SPEC)).take(content, 1)
 
 
 @pytest.mark.parametrize("reason", ["error", "abort", "insufficient_system_resource"])

@@ -25,7 +25,7 @@ def ask(path: Path, question: str, *, sample: int = 0, n: int = 1, system: str |
     asked = asking(model, model.sampling, [{"role": "user", "content": question}])
 
     async def once() -> list[Any]:
-        engine = open_engine(model)
+        engine = open_engine(model, Path())
         try:
             return read(await engine.send(asked.request(seed=1, sample=sample, draw=0, n=n)[1]))
         finally:

@@ -1,0 +1,113 @@
+"""Leases: who makes a dataset, where several machines share a store.
+
+    runs/NAME/lease/<generation>            who holds it, and until when
+
+A generation is put only where none of that number is, so of several who want it one gets it; the highest counts. Its
+holder says every few seconds that it lives. One that has died loses it two minutes later, and one that merely slept
+finds out before it publishes anything. Clocks of two machines may be a minute apart.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from typing import Any
+
+import orjson
+
+from pipelines.remote import Remote, StoreDown
+
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 60.0
+RENEW_SECONDS = 15.0
+APART_SECONDS = 60.0
+"""How far clocks may be apart: a lease that has ended is honoured for that much longer."""
+
+
+WAY_OUT = "wait for it, or give this one another --name"
+
+
+class Busy(Exception):
+    """Another run works on the same dataset."""
+
+
+class Lease:
+    """The right to make one dataset, held until `release`. `folder` is the id of the data folder that makes it.
+
+    A data folder takes its own lease over at once: its lock on the disk says that no other run of it lives.
+    """
+
+    def __init__(self, remote: Remote, name: str, *, folder: str) -> None:
+        """Raises Busy."""
+        self._remote = remote
+        self._dataset = name
+        self._under = f"runs/{name}/lease"
+        self._folder = f"{folder} on {socket.gethostname()}"  # a copy of a data folder is not the same one
+        self._who = f"process {os.getpid()} on {socket.gethostname()}"
+        self._mark = uuid.uuid4().hex
+        self._ended = threading.Event()
+        self._object = self._take()
+        self._heart = threading.Thread(target=self._beat, name=f"lease of {name}", daemon=True)
+        self._heart.start()
+
+    def check(self) -> None:
+        """Raises Busy where another run has taken the lease meanwhile."""
+        if max(self._remote.sizes(self._under), default="") != self._object:
+            raise Busy(f"another run has begun to make {self._dataset!r} while this one was out of reach")
+
+    def renew(self) -> None:
+        self._remote.put(self._object, self._told(time.time() + LEASE_SECONDS))
+
+    def release(self) -> None:
+        """Let the next run have it at once. Where the store does not hear of that, the lease ends by itself."""
+        self._ended.set()
+        self._heart.join()
+        try:
+            self._remote.put(self._object, self._told(0))
+        except StoreDown as error:
+            log.warning("the lease of %s is not given back, and ends in two minutes: %s", self._dataset, error)
+
+    def _take(self) -> str:
+        earlier = [name for name in self._remote.sizes(self._under) if name[-20:].isdigit()]
+        if earlier:
+            self._refuse_if_held(self._remote.get(earlier[-1]))
+        generation = int(earlier[-1][-20:]) + 1 if earlier else 1
+        name = f"{self._under}/{generation:020d}"
+        if not self._remote.create(name, self._told(time.time() + LEASE_SECONDS)):
+            raise Busy(f"another run has just begun to make {self._dataset!r}; {WAY_OUT}")
+        self._remote.remove(earlier)
+        return name
+
+    def _refuse_if_held(self, content: bytes | None) -> None:
+        told = read(content)
+        ends = told["until"] + APART_SECONDS - time.time()
+        if ends > 0 and told["folder"] != self._folder:
+            raise Busy(
+                f"another run ({told['who']}) is making {self._dataset!r}; {WAY_OUT}"
+                f" (if it has died, its lease ends in {ends:.0f} s)"
+            )
+
+    def _told(self, until: float) -> bytes:
+        return orjson.dumps({"who": self._who, "folder": self._folder, "mark": self._mark, "until": until})
+
+    def _beat(self) -> None:
+        while not self._ended.wait(RENEW_SECONDS):
+            try:
+                self.renew()
+            except StoreDown as error:
+                log.warning("the lease of %s could not be renewed: %s", self._dataset, error)
+
+
+def read(content: bytes | None) -> dict[str, Any]:
+    """What a lease says; one that is gone or cannot be read is free."""
+    free = {"who": "unknown", "folder": "", "until": 0}
+    try:
+        told = orjson.loads(content or b"null")
+    except orjson.JSONDecodeError:
+        return free
+    return free | told if isinstance(told, dict) else free

@@ -1,0 +1,258 @@
+"""Purging: what is forgotten, taken out of what was made before.
+
+Outputs of stages are rewritten: their facts keep their ids and lose their texts, so that a run finds everything that
+it did before and asks nothing anew. Replies leave the journal. A version that holds something of it goes, but for its
+recipe, which makes it anew without. Indexes beside datasets are grown anew from the versions that stay. Killed at any
+point, the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shutil
+from collections.abc import Callable, Iterator, Set
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from filters import signature_files
+from filters.near_duplicates import Scheme, grow
+from pipelines.forget import seed_files
+from pipelines.gc import alone, outputs
+from pipelines.indexes import ACCEPTED
+from pipelines.merge import entries, frames, merge
+from pipelines.migrate import present_file
+from pipelines.records import Attempt, Facts, Problem, Turn, Verdict
+from pipelines.release import versions
+from pipelines.segment import sync_folder
+from pipelines.store import KINDS, Output, connect, read_output, replace, write_output
+from pipelines.tombstones import OUTCOME, Tombstones, blotted, holds, text_digest, tombstones
+
+STUB = '{"forgotten":true}'
+WHY = "forgotten.json"  # in the place of a version that went
+KEPT = {"recipe.toml", "prompts", WHY}  # of it: what makes it anew
+ASKED = re.compile(r'"custom_id"\s*:\s*"([0-9a-f]{32})-')  # the key of a request, in a batch
+ALWAYS = (
+    "what was exported: thoughtmill export again, and give the new files to whoever has the old ones",
+    "what was published: thoughtmill publish a version made from now on, and delete the older tags and commits"
+    " on the Hub (they are kept there until somebody does)",
+    "copies and backups of this folder",
+)
+
+
+class Purged(NamedTuple):
+    """What was changed, and what could not be reached."""
+
+    outputs: int  # that were rewritten
+    replies: int  # that left the journal
+    versions: list[str]  # NAME@vN that went
+    indexes: list[str]  # that were grown anew
+    caches: int  # files of the local page
+    beyond: list[str]  # what a person has to see to, in words
+
+
+def purge(data: Path, *, watch: Callable[[str], None] = lambda told: None) -> Purged:
+    """Take everything that is forgotten out of a data folder. Raises InUse while a run is under way."""
+    stones = tombstones(data)
+    with alone(data):
+        watch("looking for what descends from it")
+        ids = descendants(data, stones)
+        keys: set[bytes] = set()
+        watch("rewriting outputs")
+        rewritten = sum(_rewrite(folder, stones, ids, keys) for folder in outputs(data))
+        keys |= _requests(data, ids)
+        watch("rewriting the journal")
+        gone = merge(data / "journal", needed=lambda entry: entry.key not in keys, settled=0).replies if keys else 0
+        _batches(data / "journal" / "batches", {key.hex() for key in keys})
+        went = [name for home in _homes(data) for name in _versions(home, stones)]
+        indexes = [name for home in _homes(data) for name in _indexes(home, stones)]
+        caches = _caches(data / "cache" / "browse")
+    beyond = [*_held(data, keys), *_seeds(data, stones), *_notes(data), *ALWAYS]
+    return Purged(rewritten, gone, went, indexes, caches, beyond)
+
+
+def _homes(data: Path) -> list[Path]:
+    return [path for path in sorted((data / "datasets").glob("*")) if path.is_dir()]
+
+
+# --- What is to go --------------------------------------------------------------------------------------------
+
+
+def descendants(data: Path, stones: Tombstones) -> set[str]:
+    """The ids of all forgotten facts: those that tombstones cover, and whatever was made from them."""
+    found, before = set(stones.ids), -1
+    while len(found) != before:
+        before = len(found)
+        for row in _edges(data):
+            if row["id"] in found:
+                continue
+            is_covered = "question" in row and stones.cover_text(row["question"], row["source"])
+            if is_covered or not found.isdisjoint(row["above"]):
+                found.add(row["id"])
+    return found
+
+
+COLUMNS = {
+    "problems": ["id", "parents", "question", "source"],
+    "attempts": ["id", "parents"],
+    "verdicts": ["id", "subjects"],
+}
+
+
+def _edges(data: Path) -> Iterator[dict[str, Any]]:
+    """Every fact of outputs and versions, with what it was made from as `above`; parents mostly before children."""
+    import pyarrow.parquet as pq
+
+    for folder in (*outputs(data), *sorted((data / "datasets").glob("*/v*/facts"))):
+        for name, columns in COLUMNS.items():
+            for path in sorted(folder.glob(f"{name}*.parquet")):
+                with pq.ParquetFile(present_file(path, KINDS[name])) as file:
+                    for batch in file.iter_batches(4096, columns=columns, use_threads=False):
+                        for row in batch.to_pylist():
+                            yield {**row, "above": row[columns[1]]}
+
+
+def _requests(data: Path, ids: Set[str]) -> set[bytes]:
+    """The journal's keys of the forgotten attempts in versions."""
+    import pyarrow.parquet as pq
+
+    keys: set[bytes] = set()
+    for path in sorted((data / "datasets").glob("*/v*/facts/attempts*.parquet")):
+        table = pq.read_table(path, columns=["id", "request"])
+        pairs = zip(*(column.to_pylist() for column in table.columns), strict=True)
+        keys |= {bytes.fromhex(request) for id, request in pairs if id in ids}
+    return keys
+
+
+# --- Outputs --------------------------------------------------------------------------------------------------
+
+
+def _rewrite(folder: Path, stones: Tombstones, ids: Set[str], keys: set[bytes]) -> bool:
+    """Rewrite an output where it holds something forgotten; whether it did. Adds the keys of forgotten attempts."""
+    output = read_output(folder)
+    if output is None:  # unfinished or damaged: nothing reads it
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+    keys |= {bytes.fromhex(each.request) for each in output.facts.attempts if each.id in ids}
+    clean = Facts(
+        [_problem(each) if each.id in ids else each for each in output.facts.problems],
+        [_attempt(each) if each.id in ids else each for each in output.facts.attempts],
+        [_verdict(each) if each.id in ids else blotted(each, stones) for each in output.facts.verdicts],
+    )
+    if clean == output.facts:
+        return False
+    closure = orjson.loads((folder / "manifest.json").read_bytes())["closure"]
+    write_output(folder, Output(clean, output.live, output.out), closure=closure)
+    return True
+
+
+def _problem(each: Problem) -> Problem:
+    return each._replace(question="", answer=None, domain=None, source=None, details=STUB)
+
+
+def _attempt(each: Attempt) -> Attempt:
+    return each._replace(turns=(Turn("assistant", None),), details=STUB)
+
+
+def _verdict(each: Verdict) -> Verdict:
+    return each._replace(value=None, context="{}", evidence=f'{{"reason":"{OUTCOME}"}}')
+
+
+def _batches(folder: Path, requests: Set[str]) -> None:
+    """Take the answers to these requests out of the files that came of batches: a line of JSON for each request."""
+    for path in sorted(folder.glob("*.results")):
+        lines = path.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if requests.isdisjoint(ASKED.findall(line.decode("utf-8", "replace")))]
+        if len(kept) < len(lines):
+            replace(path, b"".join(kept))
+
+
+# --- Versions, and what lies beside them ----------------------------------------------------------------------
+
+
+def _versions(home: Path, stones: Tombstones) -> Iterator[str]:
+    """Empty the versions that hold something of it; their names."""
+    for folder in sorted(path for path in home.glob("v*") if path.name[1:].isdigit()):
+        is_half_done = (folder / WHY).exists() and any(_beside_recipe(folder))
+        if is_half_done or holds(folder / "facts", stones):
+            _empty(folder)
+            yield f"{home.name}@{folder.name}"
+
+
+def _beside_recipe(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.name not in KEPT)
+
+
+def _empty(folder: Path) -> None:
+    """First it is no version any more, and then nothing but its recipe; its number is given to no other."""
+    replace(folder / WHY, b'{"why": "it held what is forgotten"}')
+    (folder / "version.json").unlink(missing_ok=True)
+    sync_folder(folder)
+    for path in list(_beside_recipe(folder)):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _indexes(home: Path, stones: Tombstones) -> Iterator[str]:
+    """Grow the indexes anew that hold the beginning of a forgotten question; their names."""
+    for folder in sorted(home.glob("near_duplicates/*-grams-*")):
+        names = (name for file in signature_files.files(folder) for name in _names(folder / file))
+        if any(text_digest(name) in stones.texts for name in names):
+            ngram, _, permutations = folder.name.split("-")
+            shutil.rmtree(folder)
+            for version in versions(home):
+                grow(folder, _accepted(version), threshold=0.6, scheme=Scheme(int(ngram), int(permutations)))
+            yield f"{home.name}/{folder.parent.name}/{folder.name}"
+
+
+def _names(path: Path) -> Iterator[str]:
+    rows = signature_files.read(path)
+    flat, starts = rows.names
+    for first, stop in itertools.pairwise(starts):
+        yield flat[first:stop].tobytes().decode("utf-8", "surrogatepass")
+
+
+def _accepted(version: Path) -> Iterator[str]:
+    with connect([version / "facts"]) as connection:
+        yield from (question for (question,) in connection.execute(ACCEPTED).fetchall())
+
+
+def _caches(folder: Path) -> int:
+    """Remove what the local page keeps of rows; it is made again when somebody looks."""
+    files = [path for path in folder.glob("*") if path.is_file()]
+    for path in files:
+        path.unlink()
+    return len(files)
+
+
+# --- What is beyond reach -------------------------------------------------------------------------------------
+
+
+def _held(data: Path, keys: Set[bytes]) -> Iterator[str]:
+    """Segments of the journal that still hold a reply of it, since another process holds them."""
+    for path in sorted((data / "journal").glob("*.log")) if keys else ():
+        if any(entry.key in keys for frame in frames(path) for entry in entries(frame)):
+            yield f"{path}: a process still holds this part of the journal; purge again when it has ended"
+
+
+def _seeds(data: Path, stones: Tombstones) -> Iterator[str]:
+    """Files of seeds that still hold it."""
+    for rows in seed_files(data):
+        texts = ((rows.text(i, "question") or "", rows.text(i, "source")) for i in range(len(rows)))
+        found = [i for i, (question, source) in enumerate(texts) if stones.cover_text(question, source)]
+        if found:
+            yield (
+                f"{rows.where(found[0])}: the seeds still hold it ({len(found):,} rows); no run draws them any more,"
+                " and without those rows the draws begin anew"
+            )
+
+
+def _notes(data: Path) -> Iterator[str]:
+    """What people wrote about rows, and what engines logged: neither says of which row a line is."""
+    for folder, what in ((data / "marks", "marks and notes of people"), (data / "runs" / "engines", "engines' logs")):
+        if folder.is_dir() and any(folder.iterdir()):
+            yield f"{folder}: {what} may quote it"
