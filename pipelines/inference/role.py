@@ -134,6 +134,7 @@ class Role:
             except Again as again:
                 tries, by_row, failed_at = tries + 1, by_row + again.by_row, index
                 self.counts.update(["again", f"again: {again.kind}"])
+                endpoint.pace.used(tokens, tokens if again.paid else 0)
                 alone = endpoint.failed(again)
                 if again.by_row and by_row % ROW_TRIES == 0 and await self._engine(endpoint).answers_others():
                     raise Refused(f"{again} {by_row} times, while others are answered") from again
@@ -184,6 +185,9 @@ class Role:
             raise Stopping
         engine = self._engine(endpoint)
         reserved = await self._purse.reserve(request)
+        if self._stopped.is_set():  # while it waited for others to give back
+            self._purse.release(reserved)
+            raise Stopping
         started = time.monotonic()
         with self._settling(reserved):
             reply = await put(engine, request)
