@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 from flows import make
 from flows.changes import note_of, note_of_first
 from flows.goal import Goal, plan
-from flows.run import Busy, Mill, Progress, RunShard, directly
+from flows.run import Busy, Mill, Progress, RunShard, directly, locked
 from pipelines.bind import Recipe
 from pipelines.stage import Run, Shard
 from pipelines.store import data_folder, replace
@@ -69,8 +69,13 @@ async def tonight(
     """
 
     async def job() -> Night:
-        goal = plan(recipe, changes=changes, dataset=dataset, more=more)
-        with interruptible() as began:
+        plan(
+            recipe, changes=changes, dataset=dataset, more=more
+        )  # what it refuses, it refuses before it holds anything
+        name = make.prepare(recipe, changes=changes, dataset=dataset).name
+        # Of two nights the second plans only once the first has released its version.
+        with locked(data_folder() / "runs" / name / "night", name), interruptible() as began:
+            goal = plan(recipe, changes=changes, dataset=dataset, more=more)
             made = await make.make(
                 recipe,
                 changes=[*changes, *goal.changes],
