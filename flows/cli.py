@@ -70,6 +70,8 @@ def run(
     def job() -> Any:
         path = _fetched(published, all_changes) if published else str(recipe)
         if os.environ.get("PREFECT_API_URL"):  # a server is set: its UI shows the run
+            if metrics:
+                os.environ["THOUGHTMILL_METRICS"] = metrics
             return _through_prefect(path, all_changes, name, workers, runner)
         lean()
         with contextlib.ExitStack() as stack:

@@ -107,7 +107,8 @@ async def make(
             raise OutOfBudget(f"{spent}, before {recipe.rows_per_shard} draws were finished")
         made = _release(recipe, data, mill, stop, counts)
         made.ended, made.spent = str(spent) if spent else None, purse.told()
-        closed(home / "budget.json")
+        if made.is_new or not spent:  # else the version that it is for is still to be made
+            closed(home / "budget.json")
         told = {"version": made.folder.name, "draws": stop, "requests": counts, "ledger": made.ledger}
         told |= {"ended": made.ended, "spent": made.spent}
         replace(home / "last.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))

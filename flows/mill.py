@@ -14,13 +14,14 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 import asyncio
 import sys
+from contextlib import ExitStack
 from functools import partial
 
 from prefect import flow, task
 from prefect.artifacts import acreate_table_artifact
 
 from flows import make, show
-from flows.exits import or_one_line
+from flows.exits import or_one_line, refusals
 from flows.metrics import metrics
 from flows.run import RunShard, directly
 from flows.runners import chosen
@@ -38,7 +39,10 @@ async def mill(
     runner: str = "here",
 ) -> make.Made:
     """Run a recipe to its next version. Returns the ledger, and where the dataset is."""
-    with metrics(os.environ.get("THOUGHTMILL_METRICS")) as measure, chosen(runner, workers=workers) as there:
+    with ExitStack() as stack:
+        with refusals():
+            measure = stack.enter_context(metrics(os.environ.get("THOUGHTMILL_METRICS")))
+            there = stack.enter_context(chosen(runner, workers=workers))
         how = {"workers": there.window, "run_shard": partial(as_task, within=there.run_shard), "watch": measure}
         made = await make.make(recipe, changes=changes or [], dataset=name, **how)
     await acreate_table_artifact(

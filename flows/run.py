@@ -30,6 +30,7 @@ from pipelines.checks import Checks
 from pipelines.inference.budget import Purse
 from pipelines.inference.client import Client, Stopping
 from pipelines.inference.engine import Misconfigured, Outage
+from pipelines.inference.model import Model
 from pipelines.journal import Journal
 from pipelines.lease import Busy
 from pipelines.mirror import Mirror
@@ -280,8 +281,13 @@ class Mill:
 
 def window(recipe: Recipe) -> int:
     """Shards at once: enough that the slowest model's places stay filled while some shards wait for stragglers."""
-    places = max((model.in_flight for model in recipe.models.values()), default=1)
+    places = max(map(_places, recipe.models.values()), default=1)
     return 2 + math.ceil(2 * places / recipe.rows_per_shard)
+
+
+def _places(model: Model) -> int:
+    """Requests at once, at all endpoints together."""
+    return sum(each.get("in_flight", model.in_flight) for each in model.endpoints) or model.in_flight
 
 
 def accepted_verdicts(mill: Mill, stop: int) -> Iterator[tuple[Done, list[Verdict]]]:

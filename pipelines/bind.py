@@ -27,6 +27,7 @@ from pipelines.stages.table import STAGES
 from pipelines.views.table import VIEWS
 from prompts.template import Template, TemplateError, load
 
+PRICES = {"input", "output"}
 TARGET_KEYS = {"accepted", "candidates"}
 SHARD_BYTES = 256 << 20  # what the answers of one shard may come to, at their longest
 TOKEN_BYTES = 5  # of text, at the most that is usual
@@ -136,7 +137,9 @@ def _budget(table: Mapping[str, Any], models: Mapping[str, Model]) -> dict[str, 
     for name, limit in table.items():
         if checked(limit, float, f"budget.{name}") <= 0:
             raise BadRecipe(f"budget.{name} = {limit} should be above 0")
-    priceless = [role for role, model in models.items() if model.engine == "openai" and not model.price]
+    priceless = [
+        role for role, model in models.items() if model.engine == "openai" and not PRICES & model.price.keys()
+    ]
     if "money" in table and priceless:
         raise BadRecipe(
             f"budget.money needs to know what {', '.join(priceless)} costs: say [models.{priceless[0]}]"

@@ -49,6 +49,7 @@ class Reserved(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     amount: dict[str, float]
+    more: int = 0  # of the prompt's tokens: those that were learnt
 
 
 class Purse:
@@ -143,7 +144,9 @@ class Purse:
     def close(self) -> None:
         """Write down what is spent, and hold nothing any more."""
         if self._account:
-            self._account.write(self._paid(), {})
+            paid = self._paid()
+            held = {name: paid[name] + self._reserved[name] for name in self._limits} if self._under_way else {}
+            self._account.write(paid, held)  # what is broken off may have been billed
 
     def most(self, request: Request) -> tuple[int, int]:
         """How many tokens a request can ask, and be answered with, at most."""
@@ -153,7 +156,8 @@ class Purse:
 
     def _reserved_for(self, request: Request) -> Reserved:
         prompt, completion = self.most(request)
-        return Reserved(request.model.role, prompt, completion, cost(request.model, prompt, completion))
+        more = self._more[request.model.role]
+        return Reserved(request.model.role, prompt, completion, cost(request.model, prompt, completion), more)
 
     def _fits(self, amount: Amount) -> bool:
         """Whether all limits allow it, beside what is spent and reserved here and held elsewhere."""
@@ -183,9 +187,8 @@ class Purse:
 
     def _learn(self, reserved: Reserved, tokens: int) -> None:
         """A server whose template adds more than was thought is given more from now on."""
-        beyond = tokens - reserved.prompt_tokens - reserved.completion_tokens
-        if beyond > 0:
-            self._more[reserved.role] += beyond
+        beyond = reserved.more + tokens - reserved.prompt_tokens - reserved.completion_tokens
+        self._more[reserved.role] = max(self._more[reserved.role], beyond)
 
 
 def nothing() -> dict[str, float]:

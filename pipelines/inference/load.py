@@ -85,14 +85,20 @@ class Pace:
     def __init__(self, requests_per_minute: float | None, tokens_per_minute: float | None) -> None:
         self._requests = (requests_per_minute or 0) / 60
         self._tokens = (tokens_per_minute or 0) / 60
-        self.next = 0.0  # when the next may go, on the monotonic clock
+        self._by_requests = self._by_tokens = 0.0  # when the next may go, on the monotonic clock
+
+    @property
+    def next(self) -> float:
+        """When the next may go, on the monotonic clock."""
+        return max(self._by_requests, self._by_tokens)
 
     def took(self, tokens: int) -> None:
         """A request of so many tokens goes now."""
-        seconds = [1 / self._requests if self._requests else 0, tokens / self._tokens if self._tokens else 0]
-        self.next = max(self.next, time.monotonic()) + max(seconds)
+        now = time.monotonic()
+        self._by_requests = max(self._by_requests, now) + (1 / self._requests if self._requests else 0)
+        self._by_tokens = max(self._by_tokens, now) + (tokens / self._tokens if self._tokens else 0)
 
     def used(self, reserved: int, tokens: int) -> None:
         """It took fewer tokens than were reserved for it."""
         if self._tokens:
-            self.next -= max(0, reserved - tokens) / self._tokens
+            self._by_tokens -= max(0, reserved - tokens) / self._tokens

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pipelines.inference import latency
-from pipelines.inference.budget import Purse, Reserved
+from pipelines.inference.budget import Purse, Reserved, Spent
 from pipelines.inference.engine import Again, Engine, HoldsGPUs, Misconfigured, Outage, Refused, Slow
 from pipelines.inference.load import Load, Pace
 from pipelines.inference.model import Model, Request
@@ -43,7 +43,8 @@ class Endpoint:
         self.has_answered = self.was_reached = False
         self.silent_since: float | None = None  # the first failure after the last answer
         self.trouble = ""
-        self._not_before = 0.0
+        self.scored: Request | None = None  # the last score that it told: what it can be asked again
+        self._not_before = self._told_until = 0.0
         self._downs = 0
 
     @property
@@ -66,6 +67,7 @@ class Endpoint:
         self.load.answered()
         self.has_answered = True
         self.silent_since = None
+        self._told_until = 0.0
         self._downs = 0
 
     def failed(self, again: Again) -> float:
@@ -79,11 +81,12 @@ class Endpoint:
         self.was_reached |= again.reached
         if not self.model.batch:  # there all wait together, and a line of it says nothing about load
             self._learn(again)
+        self._told_until = max(self._told_until, now + (again.after or 0))
         if again.after is not None and (self.load.is_throttled or not self.has_answered):
             self._not_before = max(self._not_before, now + again.after + random.uniform(0, 0.1))
         elif self.load.is_down:
             self._downs += 1
-            self._not_before = now + pause(self._downs)
+            self._not_before = max(self._not_before, now + max(pause(self._downs), again.after or 0))
         elif again.after is not None:
             return again.after
         return 0
@@ -96,9 +99,10 @@ class Endpoint:
         else:
             self.load.gone()
 
-    def silence(self, after: float = 0) -> float | None:
+    def silence(self, *, until_told: bool = False) -> float | None:
         """Seconds since it should have answered, with those that it asks to wait; None while it answers."""
-        return None if self.silent_since is None else time.monotonic() + after - self.silent_since
+        now = max(time.monotonic(), self._told_until) if until_told else time.monotonic()
+        return None if self.silent_since is None else now - self.silent_since
 
 
 class Role:
@@ -136,10 +140,20 @@ class Role:
                 self.counts.update(["again", f"again: {again.kind}"])
                 endpoint.pace.used(tokens, tokens if again.paid else 0)
                 alone = endpoint.failed(again)
-                if again.by_row and by_row % ROW_TRIES == 0 and await self._engine(endpoint).answers_others():
+                if again.by_row and by_row % ROW_TRIES == 0 and await self._answers_others(endpoint, request):
+                    endpoint.silent_since = None  # it answers, if not this row
                     raise Refused(f"{again} {by_row} times, while others are answered") from again
                 self._check_patience(endpoint, again)
                 rest = alone if again.after is not None else min(pause(tries), LONGEST_PAUSE / 4)
+                if len(self.endpoints) > 1:  # another may have it
+                    rest = min(rest, LONGEST_PAUSE / 4)
+            except Refused:
+                endpoint.silent_since = None  # it answers, if not this row
+                raise
+            except (Outage, Spent) as ended:
+                if self._stopped.is_set():  # it was broken off, or is not needed any more
+                    raise Stopping from ended
+                raise
             finally:
                 self._places.give_back(index)
             await self._rest(rest)
@@ -193,8 +207,23 @@ class Role:
             reply = await put(engine, request)
             self._purse.settle(reserved, reply)
         endpoint.answered()
+        if request.score is not None:
+            endpoint.scored = request
         latency.add(self.counts, time.monotonic() - started)
         return reply
+
+    async def _answers_others(self, endpoint: Endpoint, request: Request) -> bool:
+        """Whether it answers what this row cannot have spoilt: a score that it told once, where this is to be one."""
+        engine = self._engine(endpoint)
+        if request.score is None:
+            return await engine.answers_others()
+        if endpoint.scored is None:
+            return False
+        try:
+            await put(engine, endpoint.scored)
+        except (Again, Refused, Misconfigured):
+            return False
+        return True
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until nothing is sent any more."""
@@ -231,7 +260,7 @@ class Role:
         """Go on as long as any endpoint answers, or not all have been silent for too long."""
         if self._stopped.is_set():
             raise Stopping
-        silences = [each.silence(again.after or 0 if each is endpoint else 0) for each in self.endpoints]
+        silences = [each.silence(until_told=True) for each in self.endpoints]
         if None in silences:
             return
         silent = min(each for each in silences if each is not None)
