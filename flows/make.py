@@ -90,7 +90,6 @@ async def make(
     async with held(home, recipe.name, mirror) as stack:
         state = State(home / "state.json")
         state.settle(recipe)
-        stack.enter_context(using(data))
         watch = together(watch, stack.enter_context(reported(recipe, data)))
         purse = Purse(recipe.models, recipe.budget, path=home / "budget.json")
         async with opened(recipe, data, state.begun, purse, mirror=mirror) as run:
@@ -118,7 +117,7 @@ async def make(
 @contextlib.asynccontextmanager
 async def held(home: Path, name: str, mirror: Mirror | None) -> AsyncIterator[contextlib.ExitStack]:
     """Hold a dataset for one run: on this disk, and in the store where there is one. Raises Busy."""
-    with locked(home, name):
+    with locked(home, name), using(home.parent.parent):
         async with mirror.run(name) if mirror else contextlib.nullcontext():
             with contextlib.ExitStack() as stack:
                 yield stack

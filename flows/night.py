@@ -42,8 +42,10 @@ from flows.tonight import Night, tonight
 from flows.watch import Recent, line
 from pipelines.inference.engine import Misconfigured, Outage
 from pipelines.recipe import BadRecipe
+from pipelines.remote import BadStore
 from pipelines.rows import BadRows
 from pipelines.store import DiskFull
+from pipelines.tombstones import Forgotten
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,21 @@ EVERY = 10.0  # seconds between two updates of the progress in the UI
 GO_ON = "run it again to go on: nothing that was answered is asked for again"
 
 T = TypeVar("T")
+
+# What may end a night in one line.
+ENDS = (
+    Busy,
+    Interrupted,
+    OutOfBudget,
+    Outage,
+    DiskFull,
+    BadRecipe,
+    BadRows,
+    BadStore,
+    Forgotten,
+    Misconfigured,
+    Unable,
+)
 
 
 def _called() -> str:
@@ -91,7 +108,7 @@ async def night(
                 run_shard=as_task,
                 watch=watch,
             )
-    except (Busy, Interrupted, OutOfBudget, Outage, DiskFull, BadRecipe, BadRows, Misconfigured, Unable) as error:
+    except ENDS as error:
         state = state_of(error)
         await tell(_bad_news(recipe, state.name, state.message))
         return state

@@ -7,6 +7,7 @@ is made later honours that, and `pipelines/purge.py` takes it out of what was ma
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -75,6 +76,8 @@ def text_of(data: Path, text: str, *, reason: str) -> Tombstone:
     """A question by its own digest (32 hex digits), wherever it turns up: a seed, or a row. Raises ValueError."""
     if not re.fullmatch("[0-9a-f]{32}", text):
         raise ValueError(f"{text[:40]!r} is no digest of a text: 32 hex digits; text:- reads the text from the input")
+    if text == text_digest(""):
+        raise ValueError("that is the digest of an empty text; nothing can be forgotten by it")
     found = list(_questions(data, lambda question, source: text_digest(question) == text))
     digests = {each for _, question in found for each in text_digests(question)}
     return _stone("seed", [id for id, _ in found if id], {text, *digests}, reason)
@@ -134,7 +137,8 @@ def _places(data: Path) -> Iterator[list[Path]]:
         yield from ([version / "facts"] for version in reversed(versions(home)))
     for path in sorted((data / "runs").glob("*/shards.jsonl")):
         for line in path.read_bytes().splitlines():
-            yield [data / "runs" / "outputs" / each for each in orjson.loads(line)["outputs"]]
+            with contextlib.suppress(orjson.JSONDecodeError):  # the last one, where the disk was full
+                yield [data / "runs" / "outputs" / each for each in orjson.loads(line)["outputs"]]
 
 
 def _questions(data: Path, wanted: Callable[[str, str | None], bool]) -> Iterator[tuple[str, str]]:

@@ -71,6 +71,8 @@ def collect(
     now: float | None = None,
 ) -> Collected:
     """Remove what nothing needs and is older than so many seconds; with `replies`, also what models said of it."""
+    if replies:
+        refuse_store(data)
     before, now = sizes(data), time.time() if now is None else now
     try:
         with alone(data):
@@ -152,6 +154,12 @@ def _held(data: Path, how: int) -> Iterator[None]:
         os.close(folder)
 
 
+def refuse_store(data: Path) -> None:
+    """Raises ValueError where the data folder has a store, which would bring back what is taken away here."""
+    if (data / "store.json").exists():
+        raise ValueError(f"{data} keeps its facts in a store, and what is removed is not yet removed there, too")
+
+
 # --- What can go ----------------------------------------------------------------------------------------------
 
 
@@ -165,7 +173,7 @@ def find_rubbish(data: Path, *, older_than: float, now: float) -> Rubbish:
             broken.append(folder)
         elif folder not in listed and now - manifest.stat().st_mtime >= older_than:
             unneeded.append(folder)
-    return Rubbish(unneeded, broken, list(_left_over(data)))
+    return Rubbish(unneeded, broken, list(left_over(data)))
 
 
 def outputs(data: Path) -> Iterator[Path]:
@@ -199,7 +207,7 @@ def _agrees(path: Path, told: dict[str, Any]) -> bool:
     return all(told.get(name) == value for name, value in checksum(path.read_bytes()).items())
 
 
-def _left_over(data: Path) -> Iterator[Path]:
+def left_over(data: Path) -> Iterator[Path]:
     """Temporary files below runs and in the journal, versions that were never finished, indexes without a log."""
     for room in ("runs", "journal"):
         yield from (path for path in sorted((data / room).rglob(".*")) if ASIDE.fullmatch(path.name))
@@ -241,8 +249,8 @@ def needed_replies(data: Path, *, since: float, but: Rubbish = NOTHING) -> Neede
 
 
 def is_of_model(entry: Entry) -> bool:
-    """Whether a model said it: what checks of answers came to is journaled as well, and takes next to nothing."""
-    return entry.reply.startswith(b"{")
+    """Whether a model said it: scores, and what checks of answers came to, are journaled as well, and take little."""
+    return entry.reply.startswith(b"{") and not entry.reply.startswith((b'{"reward"', b'{"logprobs"'))
 
 
 def _requests(folders: Iterable[Path]) -> Iterator[str]:

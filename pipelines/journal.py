@@ -110,6 +110,8 @@ class Journal:
                     _refuse(batch, error)
                 except OSError as error:
                     _refuse(batch, disk_full(error, self._folder))
+                except Exception as error:  # noqa: BLE001 - whoever waits must hear of it
+                    _refuse(batch, error)
                 else:
                     _grant(batch, entries)
         finally:

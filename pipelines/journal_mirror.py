@@ -96,7 +96,7 @@ class JournalMirror:
     def push(self) -> None:
         """Put our finished segments into the store, whole, unless they are there."""
         for index in sorted(self._own.glob("*.idx")):
-            if index.stem not in self._stored:
+            if index.stem not in self._stored and index.with_suffix(".log").exists():
                 self._finish(index)
                 self._stored.add(index.stem)
 

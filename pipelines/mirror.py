@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import logging
 import os
 import re
@@ -181,13 +182,16 @@ class Mirror:
     def sync_tombstones(self) -> None:
         """Take in what was forgotten elsewhere, and tell of what was forgotten here."""
         path = self._data / "tombstones.jsonl"
-        here = {digest(line.decode()): line for line in (path.read_bytes().splitlines() if path.exists() else [])}
+        here = {digest(line.decode()): line for line in (whole_lines(path) if path.exists() else [])}
         there = {name.rpartition("/")[2] for name in self._remote.sizes("tombstones")}
         for key in sorted(here.keys() - there):
             self._remote.put(f"tombstones/{key}", here[key])
         lines = at_once(lambda key: self._remote.get(f"tombstones/{key}", 0), sorted(there - here.keys()))
         if lines:
-            with path.open("ab") as file:
+            with path.open("a+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                file.seek(0)
+                file.truncate(file.read().rfind(b"\n") + 1)  # what was never completely written
                 file.writelines(line + b"\n" for line in lines if line)
                 os.fsync(file.fileno())
 
@@ -266,6 +270,11 @@ class Mirror:
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._data).as_posix()
+
+
+def whole_lines(path: Path) -> list[bytes]:
+    """The lines of a file that were completely written."""
+    return path.read_bytes().rpartition(b"\n")[0].splitlines()
 
 
 def _seen(path: Path) -> Path:

@@ -20,7 +20,7 @@ import orjson
 from filters import signature_files
 from filters.near_duplicates import Scheme, grow
 from pipelines.forget import seed_files
-from pipelines.gc import alone, outputs
+from pipelines.gc import Rubbish, alone, left_over, outputs, refuse_store, remove
 from pipelines.indexes import ACCEPTED
 from pipelines.merge import entries, frames, merge
 from pipelines.migrate import present_file
@@ -28,9 +28,8 @@ from pipelines.records import Attempt, Facts, Problem, Turn, Verdict
 from pipelines.release import versions
 from pipelines.segment import sync_folder
 from pipelines.store import KINDS, Output, connect, read_output, replace, write_output
-from pipelines.tombstones import OUTCOME, Tombstones, blotted, holds, text_digest, tombstones
+from pipelines.tombstones import OUTCOME, STUB, Tombstones, blotted, holds, text_digest, tombstones
 
-STUB = '{"forgotten":true}'
 WHY = "forgotten.json"  # in the place of a version that went
 KEPT = {"recipe.toml", "prompts", WHY}  # of it: what makes it anew
 ASKED = re.compile(r'"custom_id"\s*:\s*"([0-9a-f]{32})-')  # the key of a request, in a batch
@@ -40,6 +39,9 @@ ALWAYS = (
     " on the Hub (they are kept there until somebody does)",
     "copies and backups of this folder",
 )
+
+
+VERSION = re.compile(r"v\d+(-here-[0-9a-f]{8})?")  # the latter was set aside for one that came from a store
 
 
 class Purged(NamedTuple):
@@ -56,16 +58,17 @@ class Purged(NamedTuple):
 def purge(data: Path, *, watch: Callable[[str], None] = lambda told: None) -> Purged:
     """Take everything that is forgotten out of a data folder. Raises InUse while a run is under way."""
     stones = tombstones(data)
+    refuse_store(data)
     with alone(data):
+        remove(Rubbish([], [], list(left_over(data))))  # of killed processes
         watch("looking for what descends from it")
         ids = descendants(data, stones)
-        keys: set[bytes] = set()
-        watch("rewriting outputs")
-        rewritten = sum(_rewrite(folder, stones, ids, keys) for folder in outputs(data))
-        keys |= _requests(data, ids)
+        keys = _requests(data, ids)
         watch("rewriting the journal")
         gone = merge(data / "journal", needed=lambda entry: entry.key not in keys, settled=0).replies if keys else 0
         _batches(data / "journal" / "batches", {key.hex() for key in keys})
+        watch("rewriting outputs")  # after the journal: they tell what is to leave it
+        rewritten = sum(_rewrite(folder, stones, ids) for folder in outputs(data))
         went = [name for home in _homes(data) for name in _versions(home, stones)]
         indexes = [name for home in _homes(data) for name in _indexes(home, stones)]
         caches = _caches(data / "cache" / "browse")
@@ -87,16 +90,19 @@ def descendants(data: Path, stones: Tombstones) -> set[str]:
         before = len(found)
         for row in _edges(data):
             if row["id"] in found:
+                if row.get("kind") == "posed":
+                    found.update(row["above"])  # the posing that it was read from says the same
                 continue
-            is_covered = "question" in row and stones.cover_text(row["question"], row["source"])
+            covered = "question" in row and stones.cover_text(row["question"], row["source"])
+            is_covered = covered or row.get("details") == STUB
             if is_covered or not found.isdisjoint(row["above"]):
                 found.add(row["id"])
     return found
 
 
 COLUMNS = {
-    "problems": ["id", "parents", "question", "source"],
-    "attempts": ["id", "parents"],
+    "problems": ["id", "parents", "question", "source", "kind", "details"],
+    "attempts": ["id", "parents", "details"],
     "verdicts": ["id", "subjects"],
 }
 
@@ -115,11 +121,12 @@ def _edges(data: Path) -> Iterator[dict[str, Any]]:
 
 
 def _requests(data: Path, ids: Set[str]) -> set[bytes]:
-    """The journal's keys of the forgotten attempts in versions."""
+    """The journal's keys of the forgotten attempts in outputs and versions."""
     import pyarrow.parquet as pq
 
     keys: set[bytes] = set()
-    for path in sorted((data / "datasets").glob("*/v*/facts/attempts*.parquet")):
+    folders = (*outputs(data), *sorted((data / "datasets").glob("*/v*/facts")))
+    for path in (path for folder in folders for path in sorted(folder.glob("attempts*.parquet"))):
         table = pq.read_table(path, columns=["id", "request"])
         pairs = zip(*(column.to_pylist() for column in table.columns), strict=True)
         keys |= {bytes.fromhex(request) for id, request in pairs if id in ids}
@@ -129,13 +136,12 @@ def _requests(data: Path, ids: Set[str]) -> set[bytes]:
 # --- Outputs --------------------------------------------------------------------------------------------------
 
 
-def _rewrite(folder: Path, stones: Tombstones, ids: Set[str], keys: set[bytes]) -> bool:
-    """Rewrite an output where it holds something forgotten; whether it did. Adds the keys of forgotten attempts."""
+def _rewrite(folder: Path, stones: Tombstones, ids: Set[str]) -> bool:
+    """Rewrite an output where it holds something forgotten; whether it did."""
     output = read_output(folder)
     if output is None:  # unfinished or damaged: nothing reads it
         shutil.rmtree(folder, ignore_errors=True)
         return True
-    keys |= {bytes.fromhex(each.request) for each in output.facts.attempts if each.id in ids}
     clean = Facts(
         [_problem(each) if each.id in ids else each for each in output.facts.problems],
         [_attempt(each) if each.id in ids else each for each in output.facts.attempts],
@@ -174,7 +180,7 @@ def _batches(folder: Path, requests: Set[str]) -> None:
 
 def _versions(home: Path, stones: Tombstones) -> Iterator[str]:
     """Empty the versions that hold something of it; their names."""
-    for folder in sorted(path for path in home.glob("v*") if path.name[1:].isdigit()):
+    for folder in sorted(path for path in home.glob("v*") if VERSION.fullmatch(path.name)):
         is_half_done = (folder / WHY).exists() and any(_beside_recipe(folder))
         if is_half_done or holds(folder / "facts", stones):
             _empty(folder)
@@ -203,9 +209,13 @@ def _indexes(home: Path, stones: Tombstones) -> Iterator[str]:
         names = (name for file in signature_files.files(folder) for name in _names(folder / file))
         if any(text_digest(name) in stones.texts for name in names):
             ngram, _, permutations = folder.name.split("-")
-            shutil.rmtree(folder)
+            aside = folder.with_name(f".{folder.name}")  # until it is whole the old one says that it must be made
+            shutil.rmtree(aside, ignore_errors=True)
             for version in versions(home):
-                grow(folder, _accepted(version), threshold=0.6, scheme=Scheme(int(ngram), int(permutations)))
+                grow(aside, _accepted(version), threshold=0.6, scheme=Scheme(int(ngram), int(permutations)))
+            shutil.rmtree(folder)
+            if aside.exists():
+                aside.rename(folder)
             yield f"{home.name}/{folder.parent.name}/{folder.name}"
 
 

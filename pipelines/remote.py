@@ -160,10 +160,10 @@ def store_url() -> str | None:
 def remote_at(url: str) -> Remote:
     """The store at a URL. Raises BadStore where that cannot be one; nothing is asked yet."""
     parts = urlsplit(url)
-    if parts.username or parts.password:
+    if parts.username or parts.password or "@" in parts.path:
         raise BadStore("THOUGHTMILL_STORE holds credentials: leave them out, and set them in the environment")
     if set("*?[]#") & set(url) or "::" in url:
-        raise BadStore(f"THOUGHTMILL_STORE={url}: a plain URL such as s3://bucket/prefix is wanted")
+        raise BadStore("THOUGHTMILL_STORE: a plain URL such as s3://bucket/prefix is wanted")
     if parts.scheme in ("", "file", "local"):
         folder = Path(url.partition("://")[2] or url).absolute()
         if not folder.is_dir():
@@ -173,7 +173,7 @@ def remote_at(url: str) -> Remote:
 
 
 def _by_fsspec(url: str, scheme: str) -> tuple[Filesystem, str]:
-    needs = f"THOUGHTMILL_STORE={url}: `pip install 'thoughtmill[store]'`, or what fsspec needs for {scheme}://"
+    needs = f"THOUGHTMILL_STORE: `pip install 'thoughtmill[store]'`, or what fsspec needs for {scheme}://"
     try:
         from fsspec.core import url_to_fs
 
@@ -181,4 +181,4 @@ def _by_fsspec(url: str, scheme: str) -> tuple[Filesystem, str]:
     except ImportError as error:
         raise BadStore(f"{needs} ({error})") from error
     except ValueError as error:
-        raise BadStore(f"THOUGHTMILL_STORE={url}: {told(error)}") from error
+        raise BadStore(f"THOUGHTMILL_STORE ({scheme}://…): {told(error)}") from error

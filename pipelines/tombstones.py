@@ -27,6 +27,7 @@ from pipelines.store import KINDS, Output
 FILE = "tombstones.jsonl"
 OUTCOME = "forgotten"
 RULE = f"{OUTCOME}@1"
+STUB = '{"forgotten":true}'  # details of what a purge has emptied
 GONE = "[forgotten]"  # in place of a text that was quoted elsewhere
 
 QUOTES = (300,)
@@ -66,7 +67,7 @@ class Tombstones(NamedTuple):
 
     def cover(self, fact: Problem | Attempt) -> bool:
         """Whether the fact itself is forgotten, or what it was made from."""
-        if fact.id in self.ids or not self.ids.isdisjoint(fact.parents):
+        if fact.details == STUB or fact.id in self.ids or not self.ids.isdisjoint(fact.parents):
             return True
         return isinstance(fact, Problem) and self.cover_text(fact.question, fact.source)
 
@@ -92,7 +93,7 @@ def name_digest(source: str) -> str:
 def text_digests(text: str) -> tuple[str, ...]:
     """The digests by which a text is known, also where only its beginning is quoted."""
     cuts = [text, *(text[:length] for length in QUOTES if len(text) > length)]
-    return tuple(dict.fromkeys(map(text_digest, cuts)))
+    return tuple(dict.fromkeys(text_digest(each) for each in cuts if each.strip()))
 
 
 # --- The file -------------------------------------------------------------------------------------------------
@@ -231,8 +232,8 @@ def holds(facts: Path, stones: Tombstones) -> int:
 
 
 COLUMNS = {
-    "problems": ["id", "parents", "question", "source"],
-    "attempts": ["id", "parents"],
+    "problems": ["id", "parents", "question", "source", "details"],
+    "attempts": ["id", "parents", "details"],
     "verdicts": ["evidence"],
 }
 
@@ -247,7 +248,7 @@ def _rows(facts: Path, name: str) -> Iterator[dict[str, Any]]:
 
 
 def _covers(row: dict[str, Any], stones: Tombstones) -> bool:
-    if row["id"] in stones.ids or not stones.ids.isdisjoint(row["parents"]):
+    if row["details"] == STUB or row["id"] in stones.ids or not stones.ids.isdisjoint(row["parents"]):
         return True
     return "question" in row and stones.cover_text(row["question"], row["source"])
 

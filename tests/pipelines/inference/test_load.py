@@ -118,3 +118,14 @@ def test_without_limits_nothing_waits(clock: list[float]):
     pace = Pace(None, None)
     pace.took(10**9)
     assert pace.next <= clock[0]
+
+
+def test_each_of_two_rates_holds(clock: list[float]):
+    pace = Pace(60, 600_000)
+    went = []
+    for _ in range(5):
+        clock[0] = max(clock[0], pace.next)
+        went.append(clock[0] - 1000)
+        pace.took(9000)
+        pace.used(9000, 10)
+    assert went == [0, 1, 2, 3, 4]

@@ -241,3 +241,26 @@ def test_what_was_spent_where_is_told():
         **{"requests": 3, "prompt_tokens": 3000, "completion_tokens": 1500},
         "money": pytest.approx(3 * (1000 * 2 + 500 * 8) / 1e6),
     }
+
+
+def test_what_several_learn_at_once_is_learnt_once():
+    async def run() -> int:
+        own = purse()
+        under_way = [await own.reserve(request()) for _ in range(50)]
+        for reserved in under_way:
+            own.settle(reserved, reply(reserved.prompt_tokens + 50, 100))
+        return (await own.reserve(request())).prompt_tokens - under_way[0].prompt_tokens
+
+    assert asyncio.run(run()) == 50
+
+
+def test_what_is_broken_off_when_a_run_ends_counts_as_spent(tmp_path: Path):
+    path = tmp_path / "budget.json"
+
+    async def run() -> float:
+        own = purse(path, tokens=20_000)
+        lost = [await own.reserve(request()) for _ in range(3)]
+        own.close()
+        return sum(each.amount["tokens"] for each in lost)
+
+    assert asyncio.run(run()) == purse(path, tokens=20_000).told()["before"]["tokens"]

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.inference import role
 from pipelines.inference.budget import Purse
-from pipelines.inference.engine import Again, Misconfigured, Outage
+from pipelines.inference.engine import Again, Misconfigured, Outage, Refused
 from pipelines.inference.engines import parse_model
 from pipelines.inference.model import Model, Request, asking
 from pipelines.inference.places import Stopping
@@ -213,5 +213,57 @@ def test_what_may_have_been_billed_is_counted_and_what_was_not_is_not():
             Told.does[A] = None
             await waiting
             assert one._purse.told()["by_role"]["teacher"]["requests"] == lost + 1
+
+    asyncio.run(run())
+
+
+def test_an_endpoint_that_refuses_a_row_is_not_silent():
+    async def run() -> None:
+        async with asked({A: Refused("status 400: too long")}) as (one, of):
+            with pytest.raises(Refused):
+                await one.send(request(of))
+            Told.does[A] = BROKEN
+            waiting = asyncio.create_task(one.send(request(of)))
+            await until(lambda: one.counts["again"] > 0)
+            Told.does[A] = Refused("status 400: too long")
+            with pytest.raises(Refused):
+                await waiting
+            assert one.endpoints[0].silence() is None
+
+    asyncio.run(run())
+
+
+def test_an_endpoint_that_is_down_is_not_asked_before_the_moment_that_it_named():
+    async def run() -> float:
+        async with asked({A: None}) as (one, _):
+            endpoint = one.endpoints[0]
+            endpoint.failed(Again("status 429: later", after=60, overloaded=True))
+            for _ in range(200):
+                endpoint.failed(Again("status 502"))
+            assert endpoint.load.is_down
+            return endpoint.rests_until - time.monotonic()
+
+    assert asyncio.run(run()) > 50
+
+
+def test_when_all_name_moments_beyond_the_limit_it_is_an_outage():
+    later = Again("status 429: later", after=3600, overloaded=True)
+
+    async def run() -> None:
+        async with asked({A: later, B: later}, outage_limit=5) as (one, of):
+            with pytest.raises(Outage):
+                await asyncio.wait_for(one.send(request(of)), 30)
+
+    asyncio.run(run())
+
+
+def test_what_is_broken_off_by_a_stop_is_no_outage():
+    async def run() -> None:
+        async with asked({A: Outage("the batch is left at the provider")}) as (one, of):
+            waiting = asyncio.create_task(one.send(request(of)))
+            await asyncio.sleep(0)
+            one.stop()
+            with pytest.raises(Stopping):
+                await waiting
 
     asyncio.run(run())
