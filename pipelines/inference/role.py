@@ -85,7 +85,7 @@ class Endpoint:
         if again.after is not None and (self.load.is_throttled or not self.has_answered):
             self._not_before = max(self._not_before, now + again.after + random.uniform(0, 0.1))
         elif self.load.is_down:
-            self._downs += 1
+            self._downs += now >= self._not_before  # those that were under way together failed as one
             self._not_before = max(self._not_before, now + max(pause(self._downs), again.after or 0))
         elif again.after is not None:
             return again.after

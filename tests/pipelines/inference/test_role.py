@@ -267,3 +267,16 @@ def test_what_is_broken_off_by_a_stop_is_no_outage():
                 await waiting
 
     asyncio.run(run())
+
+
+def test_what_fails_together_makes_the_first_rest_no_longer(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(role, "FIRST_PAUSE", 10.0)
+    monkeypatch.setattr(role, "LONGEST_PAUSE", 1000.0)
+
+    async def run() -> float:
+        async with asked({A: None}, in_flight=64) as (one, _):
+            for _ in range(128):
+                one.endpoints[0].failed(GONE)
+            return one.endpoints[0].rests_until - time.monotonic()
+
+    assert asyncio.run(run()) <= 10
