@@ -20,7 +20,7 @@ help:
 	@echo 'make test         the everyday tests'
 	@echo 'make test-slow    the tests that take minutes, and property tests on more examples'
 	@echo 'make test-trainers  real trainers and their loaders on what is exported; brings torch'
-	@echo 'make test-nights  schedules on a real Prefect server, with serve and with a worker'
+	@echo 'make test-nights  schedules on a real Prefect server, and batches of runs that are killed'
 	@echo 'make test-vllm    a recipe on a real vLLM, built for machines without a GPU; brings torch'
 	@echo 'make test-ray     shards on Ray'
 	@echo 'make test-s3      facts and journal on a local S3 server'
@@ -39,13 +39,13 @@ demo: .venv/.base
 train: .venv-trainers/.trl
 	.venv-trainers/bin/python -m docs.train cot-self-instruct
 
-NIGHTS = tests/flows/test_schedule.py
+NIGHTS = tests/flows/test_schedule.py tests/flows/test_batched.py
 
 test: .venv/.dev
 	$(RUN) pytest -m 'not slow'
 
 test-slow: .venv/.dev
-	HYPOTHESIS_PROFILE=thorough $(RUN) pytest -m 'slow or hypothesis' --timeout 1200 --ignore $(NIGHTS)
+	HYPOTHESIS_PROFILE=thorough $(RUN) pytest -m 'slow or hypothesis' --timeout 1200 $(addprefix --ignore ,$(NIGHTS))
 
 test-trainers: .venv-trainers/.made
 	.venv-trainers/bin/python -m pytest -m slow -rs --timeout 600 tests/trainers tests/scoring
