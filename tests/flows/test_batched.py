@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -74,8 +74,9 @@ def test_a_run_that_is_killed_again_and_again_pays_for_every_answer_once(site: S
                     {asyncio.create_task(each) for each in (server.did(step, done + 1), process.wait())},
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-                process.send_signal(signal.SIGKILL)
-                assert await process.wait() == -signal.SIGKILL
+                with contextlib.suppress(ProcessLookupError):  # it ended by itself that very moment
+                    process.kill()
+                await process.wait()
             server.provider = Provider()
             process = await start(words, data)
             assert await process.wait() == 0, told(data)
