@@ -19,9 +19,7 @@ class Load:
     def __init__(self, most: int) -> None:
         self.limit = most
         self.is_down = False  # nothing was answered for a whole round
-        self._share = (
-            1.0  # of the last outcomes, about a round of them, that said "too much"; until any is there, all
-        )
+        self._share = 0.0  # of the last outcomes, about a round of them, that said "too much"
         self._most = most
         self._grown = float(most)
         self._enough = float(most)  # from here on it grows slowly

@@ -86,7 +86,7 @@ class Endpoint:
             self._not_before = max(self._not_before, now + again.after + random.uniform(0, 0.1))
         elif self.load.is_down:
             self._downs += now >= self._not_before  # those that were under way together failed as one
-            self._not_before = max(self._not_before, now + max(pause(self._downs), again.after or 0))
+            self._not_before = max(self._not_before, now + pause(self._downs), self._told_until)
         elif again.after is not None:
             return again.after
         return 0
