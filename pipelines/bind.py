@@ -59,10 +59,9 @@ class Recipe:
     @property
     def prompts(self) -> dict[str, str]:
         """The text of every template that the recipe uses, by name."""
-        templates = [
-            value for step in self.steps for value in step.parameters.values() if isinstance(value, Template)
-        ]
-        return {each.name: each.text for each in templates}
+        given = [value for step in self.steps for value in step.parameters.values()]
+        several = [value if isinstance(value, list) else [value] for value in given]
+        return {each.name: each.text for some in several for each in some if isinstance(each, Template)}
 
     @property
     def available(self) -> int | None:
@@ -198,11 +197,26 @@ def _steps(value: Mapping[str, Any], models: Mapping[str, Model], folder: Path) 
 def _check_said(steps: Sequence[Step]) -> None:
     """Rules that read what others say come after them."""
     said: set[str] = set()
+    made: set[str] = set()
     for step in steps:
+        _check_beside(step, said, made)
         said |= step.stage.says
+        made |= step.stage.makes
         for each in step.parameters.get("rules", []):
             check_said(each, said, f"stage {step.name!r}")
             said.add(each.name)
+
+
+def _check_beside(step: Step, said: set[str], made: set[str]) -> None:
+    """`of` names a kind of problem that a stage before makes, and `only` a rule that spoke before."""
+    of, only = step.parameters.get("of"), step.parameters.get("only")
+    if of and of not in made:
+        there = f"they make: {', '.join(sorted(made))}" if made else "they make none"
+        raise BadRecipe(f"stage {step.name!r}: no stage before puts problems of = {of!r} beside the draws; {there}")
+    if only and only not in said:
+        raise BadRecipe(
+            f"stage {step.name!r}: no stage before says only = {only!r}; they say: {', '.join(sorted(said))}"
+        )
 
 
 def _step(table: Mapping[str, Any], models: Mapping[str, Model], folder: Path) -> Step:
@@ -225,8 +239,9 @@ def _step(table: Mapping[str, Any], models: Mapping[str, Model], folder: Path) -
             bound[key] = wanted[key].default
     if "sampling" in bound:
         bound["sampling"] = bound["model"].sampling.but(given["sampling"])
-    if "prompt" in bound:
-        bound["prompt"].render(dict.fromkeys(stage.tells, ""))
+    for prompt in bound["prompt"] if isinstance(bound.get("prompt"), list) else [bound.get("prompt")]:
+        if prompt is not None:
+            prompt.render(dict.fromkeys(stage.tells, ""))
     _check_rules(name, use, bound.get("rules", []))
     try:
         stage.check(bound)
@@ -248,6 +263,9 @@ def _value(given: Any, hint: Any, where: str, models: Mapping[str, Model], folde
     """A recipe's value as what a stage is called with."""
     if hint is Template:
         return load(checked(given, str, where), beside=folder / "prompts")
+    if hint == list[Template]:
+        several = given if isinstance(given, list) and given else [given]
+        return [load(checked(each, str, where), beside=folder / "prompts") for each in several]
     if hint is Model:
         if given not in models:
             raise BadRecipe(f"{where}: no model {given!r}; the recipe defines: {', '.join(models) or 'none'}")

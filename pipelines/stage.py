@@ -38,6 +38,7 @@ class Stage(NamedTuple):
     is_source: bool = False  # makes the draws, instead of reading those of the stage before
     tells: frozenset[str] = frozenset()  # what its prompt is given
     says: frozenset[str] = frozenset()  # rules that its verdicts go by, for those that read them later
+    makes: frozenset[str] = frozenset()  # kinds of problems that it puts beside those of the draws
     check: Callable[[Mapping[str, Any]], None] = lambda given: None  # raises ValueError for parameters that cannot be
 
 
@@ -150,6 +151,20 @@ class Shard:
                 self._about[subject].append(verdict)
         live = (self._problems[id] for id in output.live if id in self._problems)
         self.live = [each for each in live if each.draw not in self.forgotten]
+
+    def asked(self, of: str, only: str = "") -> list[Problem]:
+        """The problems that draws are about, or those of a kind that stages put beside them, of draws still in.
+
+        With `only`, those of them of which that rule said "pass" last.
+        """
+        inside = {each.draw for each in self.live}
+        beside = (each for each in self._problems.values() if each.kind == of and each.draw in inside)
+        found = list(beside) if of else self.live
+        return [each for each in found if self._last_said(each, only) == "pass"] if only else found
+
+    def _last_said(self, problem: Problem, rule: str) -> str | None:
+        told = [each for each in self._about.get(problem.id, ()) if each.rule.partition("@")[0] == rule]
+        return told[-1].status if told else None
 
     def case(self, problem: Problem) -> Case:
         """A problem with everything known about it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ from pipelines.stage import Run, Step
 from prompts.template import Template
 
 T = TypeVar("T")
+Message = dict[str, str]  # role and content
 
 
 async def each_of(answers: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
@@ -46,18 +47,20 @@ class Asker:
         private = self.prompt.private
         return to_json({**orjson.loads(details), "private": private}) if private else details
 
-    def question(self, problem: Problem, **values: str) -> Question:
-        """A problem in the words of the prompt."""
-        return Question(self, problem, values)
+    def question(self, problem: Problem, *, after: Sequence[Message] = (), **values: str) -> Question:
+        """A problem in the words of the prompt; `after` are messages behind it, as an answer's beginning."""
+        return Question(self, problem, values, after)
 
 
 class Question:
     """One problem put to one model; `attempt` asks for a sample of the answer."""
 
-    def __init__(self, asker: Asker, problem: Problem, values: Mapping[str, str]) -> None:
+    def __init__(
+        self, asker: Asker, problem: Problem, values: Mapping[str, str], after: Sequence[Message] = ()
+    ) -> None:
         self._asker = asker
         self._problem = problem
-        self._asking: Asking = asking(asker.model, asker.sampling, asker.prompt.render(values))
+        self._asking: Asking = asking(asker.model, asker.sampling, [*asker.prompt.render(values), *after])
         self._asked = tuple(Turn(said["role"], said["content"]) for said in self._asking.messages)
 
     async def attempt(self, sample: int) -> Attempt:

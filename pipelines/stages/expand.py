@@ -25,17 +25,20 @@ async def expand(
     n: int = 8,
     together: bool = False,
     until: dict[str, Any] | None = None,
+    of: str = "",
+    only: str = "",
 ) -> Output:
     """Ask the model for `n` independent solutions of every problem, each from a request and a seed of its own.
 
     With `together` one request asks for all, which costs servers that honour it less. With `until` a problem is
-    asked only until its pass rate is settled: see `pipelines/stages/budget.py`.
+    asked only until its pass rate is settled: see `pipelines/stages/budget.py`. With `of` the problems of that kind
+    which stand beside the draws are solved, and with `only` those that this rule passed last.
     """
     asker = Asker(run, step, prompt, model, sampling)
-    questions = [asker.question(each, question=each.question) for each in shard.live]
-    live = [each.id for each in shard.live]
+    problems, live = shard.asked(of, only), [each.id for each in shard.live]
+    questions = [asker.question(each, question=each.question) for each in problems]
     if until is not None:
-        asked = zip(questions, shard.live, strict=True)
+        asked = zip(questions, problems, strict=True)
         settled = await each_of(ask_until(question, each, run, step, until, n) for question, each in asked)
         attempts = [attempt for some, _ in settled for attempt in some]
         return Output(Facts([], attempts, [verdict for _, verdict in settled]), live)

@@ -17,15 +17,24 @@ RULE = "reward@1"  # raise it with the way a judgement is read
 
 
 async def grade(
-    shard: Shard, run: Run, step: Step, *, prompt: Template, model: Model, sampling: Sampling, votes: int = 1
+    shard: Shard,
+    run: Run,
+    step: Step,
+    *,
+    prompt: Template,
+    model: Model,
+    sampling: Sampling,
+    votes: int = 1,
+    of: str = "",
 ) -> Output:
     """Ask the model to rate each attempt from 0 to 10, `votes` times; the reward is the mean of what can be read.
 
     RIP (2501.18578) averages ten calls of a judge, or takes a reward model. Attempts that have no text, and those of
-    which no judgement can be read, get an `unsure` without a score.
+    which no judgement can be read, get an `unsure` without a score. With `of` attempts at problems of that kind are
+    graded, which stand beside those of the draws.
     """
     asker = Asker(run, step, prompt, model, sampling)
-    answered = [(each, attempt) for each in shard.live for attempt in shard.case(each).attempts]
+    answered = [(each, attempt) for each in shard.asked(of) for attempt in shard.case(each).attempts]
     graded = await each_of(_grade(problem, attempt, asker, votes) for problem, attempt in answered)
     facts = Facts.none()
     for each in graded:

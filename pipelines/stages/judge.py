@@ -66,16 +66,18 @@ async def judge(
     at_least: float,
     at_most: float = 1.0,
     votes: int = 1,
+    of: str = "",
 ) -> Output:
     """Ask the model `votes` times whether each attempt is right; the score is the share of yes.
 
     An attempt passes from the share `at_least` on, fails below it up to `at_most`, and is unsure between. Which share
     tells right from wrong depends on the judge: `noise.calibrate` finds it. Cut attempts are unsure; what is written
     for the judge (`gaming`) fails unasked. Votes that cannot be read are left out and counted. The reference is not
-    shown: where there is one, `appeal` asks about it.
+    shown: where there is one, `appeal` asks about it. With `of` attempts at problems of that kind are judged, which
+    stand beside those of the draws.
     """
     panel = Panel(Asker(run, step, prompt, model, sampling), votes, at_least, at_most)
-    asked = [(each, attempt) for each in shard.live for attempt in shard.case(each).attempts]
+    asked = [(each, attempt) for each in shard.asked(of) for attempt in shard.case(each).attempts]
     return gathered(await each_of(_judge(problem, attempt, panel) for problem, attempt in asked), shard)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from filters.verifiers import VERIFIERS, Verifier
-from pipelines.inference.model import Model, Sampling
+from pipelines.inference.model import Model, Sampling, seed_of
 from pipelines.records import Attempt, Facts, Problem, Verdict, problem, verdict
 from pipelines.stage import Run, Shard, Step
 from pipelines.stages.ask import Asker, each_of
@@ -19,20 +19,29 @@ OPTIONS = re.compile(r"(?:^|[\s(])A[).:].*?(?:^|[\s(])B[).:]", re.DOTALL)
 
 
 async def pose(
-    shard: Shard, run: Run, step: Step, *, prompt: Template, model: Model, sampling: Sampling, verifier: str = ""
+    shard: Shard,
+    run: Run,
+    step: Step,
+    *,
+    prompt: list[Template],
+    model: Model,
+    sampling: Sampling,
+    verifier: str = "",
 ) -> Output:
     """Ask the model once for each draw, and read the new problem out of its answer.
 
-    What the answer must hold is what the prompt's header says under `replies`. A posing that cannot be read stays
-    as an attempt with a verdict that says why. The new problem's verifier is `verifier`, or with an answer and no
-    name given `choice` where options are listed and `math` elsewhere (2507.23751, section 3.1).
+    What the answer must hold is what the prompt's header says under `replies`; what is neither question nor answer
+    becomes a detail of the new problem. A posing that cannot be read stays as an attempt with a verdict that says
+    why. The new problem's verifier is `verifier`, or with an answer and no name given `choice` where options are
+    listed and `math` elsewhere (2507.23751, section 3.1). Of several prompts each draw gets one by chance.
     """
-    asker = Asker(run, step, prompt, model, sampling)
-    questions = [asker.question(drawn, seeds=drawn.question) for drawn in shard.live]
-    attempts = await each_of(question.attempt(0) for question in questions)
+    askers = [Asker(run, step, each, model, sampling) for each in prompt]
+    chosen = [askers[seed_of(run.seed, drawn.id, "prompt") % len(askers)] for drawn in shard.live]
+    asked = list(zip(shard.live, chosen, strict=True))
+    attempts = await each_of(asker.question(drawn, seeds=drawn.question).attempt(0) for drawn, asker in asked)
     facts, live, out = Facts([], list(attempts), []), [], []
-    for drawn, attempt in zip(shard.live, attempts, strict=True):
-        said = read_posing(attempt, prompt)
+    for (drawn, asker), attempt in zip(asked, attempts, strict=True):
+        said = read_posing(attempt, asker.prompt)
         ruling = _ruling(attempt, said, step.label)
         facts.verdicts.append(ruling)
         if isinstance(said, Posing):
@@ -48,8 +57,9 @@ def check_pose(given: Mapping[str, Any]) -> None:
     """Raises ValueError for an unknown verifier, or a prompt whose answer holds no question."""
     if given["verifier"] and given["verifier"] not in VERIFIERS:
         raise ValueError(f"no verifier {given['verifier']!r}; there are: {', '.join(VERIFIERS)}")
-    if "<question>" not in given["prompt"].header.get("replies", ""):
-        raise ValueError(f"the header of prompt {given['prompt'].name!r} should name <question> under replies")
+    for prompt in given["prompt"]:
+        if "<question>" not in prompt.header.get("replies", ""):
+            raise ValueError(f"the header of prompt {prompt.name!r} should name <question> under replies")
 
 
 class Posing(NamedTuple):
@@ -57,7 +67,7 @@ class Posing(NamedTuple):
 
     question: str
     answer: str | None
-    plan: str | None
+    others: Mapping[str, str] = {}  # by tag
 
 
 def read_posing(attempt: Attempt, prompt: Template) -> Posing | str:
@@ -72,7 +82,7 @@ def read_posing(attempt: Attempt, prompt: Template) -> Posing | str:
         if len(found) != 1 or not found[0].strip():
             return f"{len(found)} parts <{tag}> where one is asked for" if len(found) != 1 else f"an empty <{tag}>"
         parts[tag] = found[0].strip()
-    return Posing(parts["question"], parts.get("answer"), parts.get("plan"))
+    return Posing(parts.pop("question"), parts.pop("answer", None), parts)
 
 
 def _ruling(attempt: Attempt, said: Posing | str, stage: str) -> Verdict:
@@ -100,7 +110,7 @@ def _problem(drawn: Problem, attempt: Attempt, said: Posing, stage: str, verifie
         verifier=name if answer is not None or verifier else None,
         domain=drawn.domain,
         source=attempt.model,
-        details={"plan": said.plan} if said.plan else {},
+        details=dict(said.others),
     )
 
 

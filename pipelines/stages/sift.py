@@ -11,25 +11,46 @@ from pipelines.stage import BoundRule, Run, Shard, Step
 from pipelines.store import Output
 
 
-async def sift(shard: Shard, run: Run, step: Step, *, rules: list[BoundRule]) -> Output:
+async def sift(
+    shard: Shard, run: Run, step: Step, *, rules: list[BoundRule], of: str = "", drop: bool = True
+) -> Output:
     """Append what every rule says of every problem and its attempts; a problem stays when all pass it.
 
     Each problem gets the verdict of every rule, also after one has failed it; the first that does not pass is the
-    reason why it goes. Ordered rules compare with all that stayed before, so they see shards in draw order.
+    reason why it goes. Ordered rules compare with all that stayed before, so they see shards in draw order. With
+    `drop = false` all stay, and the verdicts are there for later choices; so they do where with `of` the problems
+    are looked at that stand beside those of the draws.
     """
+    if of:
+        return await _beside(shard, run, step, rules, of)
     facts, live, out = Facts.none(), [], []
     check = await run.checks.table(pair for each in shard.live for pair in compared(shard.case(each), rules))
     for problem in shard.live:
         verdicts = judged(shard.case(problem), rules, check, step)
         facts.verdicts.extend(verdicts)
         against = [told for told in verdicts if told.status != "pass" and told.subjects == (problem.id,)]
-        if against:
+        if against and drop:
             out.append((problem.draw, against[0].id))
             continue
         live.append(problem.id)
         if step.order:
             step.order.remember([problem])
     return Output(facts, live, out)
+
+
+async def _beside(shard: Shard, run: Run, step: Step, rules: Sequence[BoundRule], of: str) -> Output:
+    """What the rules say of the problems of a kind beside those of the draws, which all stay."""
+    cases = [shard.case(each) for each in shard.asked(of)]
+    check = await run.checks.table(pair for case in cases for pair in compared(case, rules))
+    verdicts = [told for case in cases for told in judged(case, rules, check, step)]
+    return Output(Facts([], [], verdicts), [each.id for each in shard.live])
+
+
+def check_sift(given: Mapping[str, Any]) -> None:
+    """Raises ValueError where rules that compare with all before should look beside the draws."""
+    ordered = [each.name for each in given["rules"] if each.rule.kind == "ordered"]
+    if given["of"] and ordered:
+        raise ValueError(f"{', '.join(ordered)} compares draws, and of = {given['of']!r} looks beside them")
 
 
 def compared(case: Case, rules: Sequence[BoundRule]) -> Iterator[tuple[str, str, str]]:

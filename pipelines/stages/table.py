@@ -15,7 +15,7 @@ from pipelines.stages.pose import check_pose, pose
 from pipelines.stages.recheck import recheck
 from pipelines.stages.score import check_likelihood, likelihood, reward
 from pipelines.stages.select import select
-from pipelines.stages.sift import sift
+from pipelines.stages.sift import check_sift, sift
 
 TEACHER = {"model": "teacher", "sampling": {}}
 REWARD = {"model": "reward", "sampling": {}, "prompt": "grade/response"}
@@ -36,8 +36,8 @@ STAGES: dict[str, Stage] = {
         check=check_expand,
         says=frozenset({"budget"}),
     ),
-    "sift": Stage(sift, version=1),
-    "forms": Stage(forms, version=1, check=check_forms),
+    "sift": Stage(sift, version=1, check=check_sift),
+    "forms": Stage(forms, version=1, check=check_forms, makes=frozenset({"form"})),
     "grade": Stage(
         grade,
         version=2,

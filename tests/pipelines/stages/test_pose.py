@@ -16,20 +16,26 @@ PLAN_SOLVE = load("pose/plan-solve")
 GOOD = "<plan>two steps</plan>\n<question>What is 2 + 2?</question>\n<answer>4</answer>"
 
 READ: dict[str, tuple[str, Posing]] = {
-    "as it should be": (GOOD, Posing("What is 2 + 2?", "4", "two steps")),
-    "talk around the parts": (f"Sure!\n{GOOD}\nI hope this helps.", Posing("What is 2 + 2?", "4", "two steps")),
+    "as it should be": (GOOD, Posing("What is 2 + 2?", "4", {"plan": "two steps"})),
+    "talk around the parts": (
+        f"Sure!\n{GOOD}\nI hope this helps.",
+        Posing("What is 2 + 2?", "4", {"plan": "two steps"}),
+    ),
     "parts in another order": (
         "<answer>4</answer><question>What?</question><plan>p</plan>",
-        Posing("What?", "4", "p"),
+        Posing("What?", "4", {"plan": "p"}),
     ),
     "white space around": (
         "<plan>\n p \n</plan><question>\n\nWhat?\n</question><answer> 4\n</answer>",
-        Posing("What?", "4", "p"),
+        Posing("What?", "4", {"plan": "p"}),
     ),
-    "lines within": ("<plan>a\nb</plan><question>x\n\ny</question><answer>4</answer>", Posing("x\n\ny", "4", "a\nb")),
+    "lines within": (
+        "<plan>a\nb</plan><question>x\n\ny</question><answer>4</answer>",
+        Posing("x\n\ny", "4", {"plan": "a\nb"}),
+    ),
     "tags of something else": (
         "<plan>p</plan><question>Is a<b and b>c?</question><answer>yes</answer>",
-        Posing("Is a<b and b>c?", "yes", "p"),
+        Posing("Is a<b and b>c?", "yes", {"plan": "p"}),
     ),
 }
 
@@ -75,8 +81,10 @@ def test_an_answer_that_did_not_end_by_itself_is_never_read(finish: str, reason:
 
 
 def test_only_what_the_prompt_asks_for_is_read():
-    assert read_posing(answered(posed(0), GOOD), load("pose/plan")) == Posing("What is 2 + 2?", None, "two steps")
-    assert read_posing(answered(posed(0), GOOD), load("pose/plain")) == Posing("What is 2 + 2?", None, None)
+    assert read_posing(answered(posed(0), GOOD), load("pose/plan")) == Posing(
+        "What is 2 + 2?", None, {"plan": "two steps"}
+    )
+    assert read_posing(answered(posed(0), GOOD), load("pose/plain")) == Posing("What is 2 + 2?", None)
 
 
 def test_a_posing_that_cannot_be_read_stays_with_its_reason(tmp_path: Path):
