@@ -1,8 +1,8 @@
 """Writes the parts of the documentation that the code knows better: `make docs`, or `python -m docs.generate`.
 
-`docs/reference.md` and `docs/verifiers.md` come from the tables of the code and their docstrings, `docs/licences.md`
-from what the installed distributions say about themselves, and the transcript in `README.md` from a real run in an
-empty folder.
+`docs/reference.md`, `docs/methods.md` and `docs/verifiers.md` come from the tables of the code and their docstrings,
+`docs/licences.md` from what the installed distributions say about themselves, and the transcript in `README.md` from
+a real run in an empty folder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from docs import licences, reference, trainers, verifiers
+from docs import licences, methods, reference, trainers, verifiers
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- transcript: written by `make docs` -->\n", "<!-- end of transcript -->\n"
@@ -25,6 +25,7 @@ SHOWN = 63  # lines of one command's output
 
 def main() -> None:
     write(ROOT / "docs" / "reference.md", reference.render())
+    write(ROOT / "docs" / "methods.md", methods.render())
     write(ROOT / "docs" / "verifiers.md", verifiers.render())
     write(ROOT / "docs" / "trainers.md", trainers.render())
     write(ROOT / "docs" / "licences.md", licences.render())

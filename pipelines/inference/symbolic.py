@@ -14,6 +14,7 @@ class Builtin:
 
     def __init__(self, model: Model) -> None:
         self._faults = Faults(**model.settings)
+        self._name = "" if model.name == "builtin" else model.name
 
     async def send(self, request: Request) -> dict[str, Any]:
         await asyncio.sleep(0)  # it computes in the loop: let others in between
@@ -24,6 +25,7 @@ class Builtin:
                 temperature=request.sampling.get("temperature", 1.0),
                 max_tokens=request.sampling["max_tokens"],
                 faults=self._faults,
+                name=self._name,
             )
             for i in range(request.n)
         ]

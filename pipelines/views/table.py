@@ -93,6 +93,9 @@ create temp view accepted as
     select p.* from rulings v join here_problems p on p.id = v.subject
     where case when getvariable('arm') is null then v.rule = 'accepted' and v.status = 'pass'
                else v.rule = getvariable('arm') and json_extract_string(v.evidence, '$.random') = 'true' end;
+-- Problems that stages put beside those of the draws, with the accepted one that each belongs to.
+create temp view beside as
+    select s.*, p.id as accepted from here_problems s join accepted p on p.draw = s.draw and p.id <> s.id;
 create temp view unfit as
     select distinct subject from rulings where status = 'fail' and rule in {UNFIT};
 

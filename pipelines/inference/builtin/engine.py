@@ -15,7 +15,8 @@ from .instruct.answer import answer as answer_instruction
 from .instruct.pose import instruction
 from .instruct.quality import key_words
 from .pose import author
-from .recognise import Answer, Grade, Pose, Solve, recognise
+from .recognise import Answer, Grade, Pose, Request, Skilled, Solve, recognise
+from .skills import SKILLS
 
 UNABLE = (
     "I am the builtin engine, a small program and no language model. I can pose and solve certain kinds of "
@@ -43,17 +44,20 @@ def reply(
     temperature: float,
     max_tokens: int,
     faults: Faults = Faults(),  # noqa: B008 (frozen, so shared safely)
+    name: str = "",
 ) -> Reply:
     """Answer a chat; a pure function of its arguments.
 
-    At temperature 0 the seed does not count. A last assistant message is a beginning that the reply goes on
-    from. Text beyond `max_tokens` is cut (`finish = "length"`). Raises `ValueError` for messages without a
-    user's, for a negative temperature, and for `max_tokens` below 1.
+    Engines of different names answer differently, as models do. At temperature 0 the seed does not count. A last
+    assistant message is a beginning that the reply goes on from. Text beyond `max_tokens` is cut
+    (`finish = "length"`). Raises `ValueError` for messages without a user's, for a negative temperature, and for
+    `max_tokens` below 1.
     """
     prompt, beginning = read(messages)
     if temperature < 0 or max_tokens < 1:
         raise ValueError(f"temperature {temperature} must be at least 0, max_tokens {max_tokens} at least 1")
-    rng = Random(digest([*messages_key(messages, beginning), seed if temperature > 0 else 0, temperature, faults]))
+    key = [*messages_key(messages, beginning), seed if temperature > 0 else 0, temperature, faults]
+    rng = Random(digest([*key, name] if name else key))
     full = respond(prompt, beginning, rng=rng, faults=faults, max_tokens=max_tokens)
     text = tokens.cut(full, at_most=max_tokens)
     finish = "stop" if text == full else "length"
@@ -88,9 +92,7 @@ def respond(prompt: str, beginning: str, *, rng: Random, faults: Faults, max_tok
     return continued(request, beginning, rng=rng, faults=faults)
 
 
-def compose(
-    request: Pose | Grade | Solve | Answer, given: str, *, rng: Random, faults: Faults, max_tokens: int
-) -> str:
+def compose(request: Request, given: str, *, rng: Random, faults: Faults, max_tokens: int) -> str:
     """A complete reply to one request."""
     match request:
         case Pose(seeds=seeds, tags=tags, instructions=True):
@@ -99,6 +101,8 @@ def compose(
             return pose_problem(request, rng=rng, faults=faults, max_tokens=max_tokens)
         case Grade(task=task, response=response):
             return graded(task, response, rng=rng)
+        case Skilled(skill=skill, request=asked):
+            return SKILLS[skill].reply(asked, given, rng=rng, faults=faults)
         case _ if rng.random() < faults.refuse:
             return DECLINED
         case Solve(question=question):
@@ -169,11 +173,13 @@ def answered(text: str, given: str, *, rng: Random, faults: Faults) -> str:
     return UNABLE
 
 
-def continued(request: Pose | Grade | Solve | Answer, beginning: str, *, rng: Random, faults: Faults) -> str:
+def continued(request: Request, beginning: str, *, rng: Random, faults: Faults) -> str:
     """Go on from a beginning that was not this engine's own."""
     if isinstance(request, Pose):
         return continued_posing(request, beginning, rng=rng)
     full = compose(request, beginning, rng=rng, faults=faults, max_tokens=1)
+    if isinstance(request, Skilled):
+        return full
     if isinstance(request, Grade):
         return "\n" + full
     shared = beginning.rstrip().rsplit("\n", 1)[-1]

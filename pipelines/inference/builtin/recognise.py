@@ -1,7 +1,9 @@
 """Which request is this? Told by what a prompt says and which tags it asks for, not by its exact words."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from .skills import SKILLS
 
 SEED = re.compile(r"^Seed (?:question|task|problem|instruction)s? \d+:[ \t]*$", re.M | re.I)
 AFTER_SEEDS = re.compile(r"\n\s*\n(?=(?:The new (?:problem|task)|Work in|Write one new|Think step|Give |Reply in)\b)")
@@ -37,8 +39,21 @@ class Answer(NamedTuple):
     text: str
 
 
-def recognise(prompt: str) -> Pose | Grade | Solve | Answer:
+class Skilled(NamedTuple):
+    """A request for something of the table SKILLS, as that reads it."""
+
+    skill: str
+    request: Any
+
+
+Request = Pose | Grade | Solve | Answer | Skilled
+
+
+def recognise(prompt: str) -> Request:
     """The request that a user message makes; a text of no known form is something to be answered."""
+    for name, skill in SKILLS.items():
+        if (asked := skill.read(prompt)) is not None:
+            return Skilled(name, asked)
     form = FORM.split(prompt)[-1] if FORM.search(prompt) else ""
     asked = tuple(tag for tag in ("plan", "question", "answer") if f"<{tag}>" in form)
     if "question" in asked and SEED.search(prompt):

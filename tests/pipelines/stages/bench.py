@@ -10,6 +10,7 @@ from typing import Any, cast
 from filters.rule import Check
 from filters.verifiers import verifier
 from filters.verifiers.outcome import unsure
+from pipelines.bind import stage_parameters
 from pipelines.checks import Checks, Pair
 from pipelines.inference.client import Client
 from pipelines.inference.model import Asking, Model, Sampling
@@ -17,7 +18,7 @@ from pipelines.records import Attempt, Facts, Problem, Turn, attempt, problem
 from pipelines.stage import Run, Shard, Step
 from pipelines.stages.table import STAGES
 from pipelines.store import Output
-from prompts.template import load
+from prompts.template import Template, load
 
 Says = Callable[[str, int], str | dict[str, Any]]
 """What the model answers to the last message and the sample: a text, or a whole reply."""
@@ -80,7 +81,9 @@ class Bench:
         run = Run(self._data, seed, cast(Client, self.client), self._checks)
         if "prompt" in given:
             model = Model(role="teacher", engine="builtin", name="scripted")
-            given = {"model": model, "sampling": Sampling(), **given, "prompt": load(given["prompt"])}
+            prompt = load(given["prompt"])
+            several = stage_parameters(STAGES[name])["prompt"] == list[Template]
+            given = {"model": model, "sampling": Sampling(), **given, "prompt": [prompt] if several else prompt}
         step = Step(name, STAGES[name], given)
         return asyncio.run(STAGES[name].run(shard, run, step, **given))
 
