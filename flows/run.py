@@ -217,8 +217,10 @@ class Mill:
         return self._kept_at[1]
 
     def _shard_end(self, start: int) -> int:
-        """Where a shard from `start` ends: after its rows, with its batch of seeds, or with the last draw."""
+        """Where a shard from `start` ends: after its rows, with its batch of seeds, where other versions begin to
+        count, or with the last draw."""
         ends = [start + self._recipe.rows_per_shard]
+        ends += [each.since for each in self._recipe.earlier if each.since > start]
         if self._recipe.seeds:
             ends += [b["first_draw"] for b in self._recipe.seeds.batches if b["first_draw"] > start]
         if self._recipe.available is not None:
