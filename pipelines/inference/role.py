@@ -21,6 +21,7 @@ from pipelines.inference.budget import Purse, Reserved, Spent
 from pipelines.inference.engine import Again, Engine, HoldsGPUs, Misconfigured, Outage, Refused, Slow
 from pipelines.inference.load import Load, Pace
 from pipelines.inference.model import Model, Request
+from pipelines.inference.overdue import Late, Overdue
 from pipelines.inference.places import Places, Stopping
 from pipelines.inference.scoring import put
 
@@ -37,6 +38,7 @@ class Endpoint:
         self.model = model
         self.weight = weight
         self.engine: Engine | None = None
+        self.overdue: Overdue | None = None
         self.under_way = 0
         self.load = Load(model.in_flight)
         self.pace = Pace(model.requests_per_minute, model.tokens_per_minute)
@@ -125,18 +127,19 @@ class Role:
 
         Raises Refused, Misconfigured, Outage, or Stopping where it is not sent (again) any more.
         """
-        tries = by_row = 0
+        tries = by_row = late = 0
         failed_at: int | None = None
         tokens = sum(self._purse.most(request))
         while True:
             index = await self._places.take(request.draw, tokens=tokens, avoiding=failed_at)
             endpoint = self.endpoints[index]
             try:
-                reply = await self._try(endpoint, request)
+                reply = await self._try(endpoint, request, late)
                 endpoint.pace.used(tokens, _used(reply) or tokens)
                 return reply
             except Again as again:
                 tries, by_row, failed_at = tries + 1, by_row + again.by_row, index
+                late += isinstance(again, Late)
                 self.counts.update(["again", f"again: {again.kind}"])
                 endpoint.pace.used(tokens, tokens if again.paid else 0)
                 alone = endpoint.failed(again)
@@ -194,7 +197,7 @@ class Role:
         """Requests that may be under way at once, as things are."""
         return sum(endpoint.limit for endpoint in self.endpoints)
 
-    async def _try(self, endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    async def _try(self, endpoint: Endpoint, request: Request, late: int) -> dict[str, Any]:
         if self._stopped.is_set():
             raise Stopping
         engine = self._engine(endpoint)
@@ -204,13 +207,21 @@ class Role:
             raise Stopping
         started = time.monotonic()
         with self._settling(reserved):
-            reply = await put(engine, request)
+            reply = await self._put(endpoint, engine, request, late)
             self._purse.settle(reserved, reply)
         endpoint.answered()
         if request.score is not None:
             endpoint.scored = request
         latency.add(self.counts, time.monotonic() - started)
         return reply
+
+    async def _put(self, endpoint: Endpoint, engine: Engine, request: Request, late: int) -> dict[str, Any]:
+        """Its reply, unless it hangs. Scores, and what may wait in the engine itself, take as long as they take."""
+        if request.score is not None or isinstance(engine, Slow):
+            return await put(engine, request)
+        endpoint.overdue = endpoint.overdue or Overdue(engine.answers_others)
+        tokens = request.sampling["max_tokens"]
+        return await endpoint.overdue.bounded(put(engine, request), tokens=tokens, tries=late)
 
     async def _answers_others(self, endpoint: Endpoint, request: Request) -> bool:
         """Whether it answers what this row cannot have spoilt: a score that it told once, where this is to be one."""
