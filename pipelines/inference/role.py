@@ -14,11 +14,22 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pipelines.inference import latency
 from pipelines.inference.budget import Purse, Reserved, Spent
-from pipelines.inference.engine import Again, Engine, HoldsGPUs, Misconfigured, Outage, Refused, Slow
+from pipelines.inference.engine import (
+    PROBE,
+    PROBE_TOKENS,
+    Again,
+    Engine,
+    HoldsGPUs,
+    Misconfigured,
+    Outage,
+    Refused,
+    Slow,
+)
 from pipelines.inference.load import Load, Pace
 from pipelines.inference.model import Model, Request
 from pipelines.inference.overdue import Late, Overdue
@@ -152,6 +163,7 @@ class Role:
                     rest = min(rest, LONGEST_PAUSE / 4)
             except Refused:
                 endpoint.silent_since = None  # it answers, if not this row
+                endpoint.pace.used(tokens, 0)
                 raise
             except (Outage, Spent) as ended:
                 if self._stopped.is_set():  # it was broken off, or is not needed any more
@@ -219,7 +231,7 @@ class Role:
         """Its reply, unless it hangs. Scores, and what may wait in the engine itself, take as long as they take."""
         if request.score is not None or isinstance(engine, Slow):
             return await put(engine, request)
-        endpoint.overdue = endpoint.overdue or Overdue(engine.answers_others)
+        endpoint.overdue = endpoint.overdue or Overdue(partial(self._looks, engine, request))
         tokens = request.sampling["max_tokens"]
         return await endpoint.overdue.bounded(put(engine, request), tokens=tokens, tries=late)
 
@@ -227,7 +239,7 @@ class Role:
         """Whether it answers what this row cannot have spoilt: a score that it told once, where this is to be one."""
         engine = self._engine(endpoint)
         if request.score is None:
-            return await engine.answers_others()
+            return await self._looks(engine, request)
         if endpoint.scored is None:
             return False
         try:
@@ -235,6 +247,18 @@ class Role:
         except (Again, Refused, Misconfigured):
             return False
         return True
+
+    async def _looks(self, engine: Engine, request: Request) -> bool:
+        """Whether the engine answers the shortest of questions, which costs as well."""
+        shortest = {"messages": PROBE, "sampling": {"max_tokens": PROBE_TOKENS}, "n": 1, "score": None}
+        try:
+            reserved = await self._purse.reserve(request._replace(**shortest))
+        except Spent:
+            return False
+        try:
+            return await engine.answers_others()
+        finally:
+            self._purse.lose(reserved)
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until nothing is sent any more."""
