@@ -229,11 +229,10 @@ class Role:
 
     async def _put(self, endpoint: Endpoint, engine: Engine, request: Request, late: int) -> dict[str, Any]:
         """Its reply, unless it hangs. Scores, and what may wait in the engine itself, take as long as they take."""
-        if request.score is not None or isinstance(engine, Slow):
+        if not request.prompt or isinstance(engine, Slow):
             return await put(engine, request)
         endpoint.overdue = endpoint.overdue or Overdue(partial(self._looks, engine, request))
-        tokens = request.sampling["max_tokens"]
-        return await endpoint.overdue.bounded(put(engine, request), tokens=tokens, tries=late)
+        return await endpoint.overdue.bounded(put(engine, request), prompt=request.prompt, late=late)
 
     async def _answers_others(self, endpoint: Endpoint, request: Request) -> bool:
         """Whether it answers what this row cannot have spoilt: a score that it told once, where this is to be one."""

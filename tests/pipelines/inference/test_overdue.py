@@ -11,7 +11,7 @@ from pipelines.inference import overdue
 from pipelines.inference.engine import Again
 from pipelines.inference.overdue import ENOUGH, Overdue
 
-ANSWER = {"choices": [{}], "usage": {"completion_tokens": 200}}
+ANSWER = {"choices": [{}]}
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ async def known(*, others: bool) -> Overdue:
 
     watched = Overdue(answers_others)
     for _ in range(ENOUGH):
-        await watched.bounded(answered(), tokens=200, tries=0)
+        await watched.bounded(answered(), prompt="p", late=0)
     return watched
 
 
@@ -44,10 +44,10 @@ def test_what_hangs_is_broken_off_and_may_be_tried_again():
     async def scene() -> None:
         watched = await known(others=True)
         with pytest.raises(Again, match="while others are answered") as told:
-            await watched.bounded(hangs(), tokens=200, tries=0)
+            await watched.bounded(hangs(), prompt="p", late=0)
         assert told.value.by_row
         assert told.value.paid
-        assert await watched.bounded(answered(), tokens=200, tries=1) == ANSWER
+        assert await watched.bounded(answered(), prompt="p", late=1) == ANSWER
 
     asyncio.run(scene())
 
@@ -55,30 +55,23 @@ def test_what_hangs_is_broken_off_and_may_be_tried_again():
 def test_what_is_overtaken_hangs_whatever_a_look_would_say():
     async def scene() -> None:
         watched = await known(others=False)
-        waiting = asyncio.ensure_future(watched.bounded(hangs(), tokens=200, tries=0))
+        waiting = asyncio.ensure_future(watched.bounded(hangs(), prompt="p", late=0))
         await asyncio.sleep(0)
-        await watched.bounded(answered(), tokens=200, tries=0)
+        await watched.bounded(answered(), prompt="p", late=0)
         with pytest.raises(Again):
             await waiting
 
     asyncio.run(scene())
 
 
-@pytest.mark.parametrize("why", ["nothing is answered", "too little is known", "it was tried before", "it is long"])
+@pytest.mark.parametrize("why", ["nothing is answered", "it hung before", "it is of another prompt"])
 def test_nothing_else_is_broken_off(why: str):
     async def scene() -> None:
-        watched = Overdue(answered_others) if why == "too little is known" else await known(others=why != WHOLE)
-        tokens, tries = (10**9 if why == "it is long" else 200), (9 if why == "it was tried before" else 0)
-        assert await watched.bounded(answered(0.1), tokens=tokens, tries=tries) == ANSWER
+        watched = await known(others=why != "nothing is answered")
+        prompt, late = ("another" if "another" in why else "p"), (9 if why == "it hung before" else 0)
+        assert await watched.bounded(answered(0.1), prompt=prompt, late=late) == ANSWER
 
     asyncio.run(scene())
-
-
-WHOLE = "nothing is answered"
-
-
-async def answered_others() -> bool:
-    return True
 
 
 def test_what_is_broken_off_from_outside_lets_go_of_its_request():
@@ -92,7 +85,7 @@ def test_what_is_broken_off_from_outside_lets_go_of_its_request():
 
     async def scene() -> None:
         watched = await known(others=False)
-        waiting = asyncio.ensure_future(watched.bounded(held(), tokens=200, tries=0))
+        waiting = asyncio.ensure_future(watched.bounded(held(), prompt="p", late=0))
         await asyncio.sleep(0.01)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -109,6 +102,6 @@ def test_a_failure_is_told_as_it_is():
     async def scene() -> None:
         watched = await known(others=True)
         with pytest.raises(Again, match="status 500"):
-            await watched.bounded(fails(), tokens=200, tries=0)
+            await watched.bounded(fails(), prompt="p", late=0)
 
     asyncio.run(scene())
