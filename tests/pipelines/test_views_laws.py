@@ -247,7 +247,11 @@ def a_world(folder: Path) -> list[Fact]:
         *checked(tried(of, GONE, 1), "fail"),
     ]
     twin = asked(0, "Which is it, (A) or (B)?", kind="form", answer="A", verifier="choice")
-    return [*solved(0, folder), *acted(0), twin, *rated(1), *solved(1), *dropped]
+    instance = {"kind": "instance", "details": {"instruction": "Sort it.", "input": "b, a"}}
+    sorted_one = asked(1, "Sort it.\n\nb, a", answer="a, b", **instance)
+    lost_one = asked(9, f"{GONE}\n\nb, a", answer=GONE, **instance)
+    beside = [twin, sorted_one, lost_one]
+    return [*solved(0, folder), *acted(0), *beside, *rated(1), *solved(1), *dropped]
 
 
 @pytest.fixture(scope="module")
