@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -241,12 +241,12 @@ class Order:
         """A question is compared with the seeds of its own batch, whatever is appended to them later."""
         count = seeds.batches[seeds.batch_of(draw)]["count"]
         if self._also and not self._known_seeds:
-            self._learn(self._also.rows, 0, len(self._also.rows))
-        self._learn(seeds.rows, self._known_seeds, count)
+            self._learn(self._also.rows, self._also.distinct)
+        self._learn(seeds.rows, range(self._known_seeds, count))
         self._known_seeds = count
 
-    def _learn(self, rows: Rows, start: int, stop: int) -> None:
-        for index in range(start, stop):
+    def _learn(self, rows: Rows, places: Iterable[int]) -> None:
+        for index in places:
             for memory in self.memories.values():
                 memory.remember(rows.text(index, "question") or "")
 

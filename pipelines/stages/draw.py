@@ -39,7 +39,10 @@ async def draw(
     own = per_problem - (also_per_problem if also else 0)
     facts = Facts.none()
     for index in range(shard.start, shard.stop):
-        places = _turn(seeds, index, run.seed) if in_turn else choose(seeds, index, run.seed, own, within)
+        if in_turn:
+            places = [turn(seeds, index, run.seed)]
+        else:
+            places = choose(seeds, index, run.seed, per_problem=own, within=within)
         drawn = [seeds.problem(i) for i in places]
         if also:
             drawn = _mixed(drawn, also, also_per_problem, random.Random(seed_of(run.seed, "also", index)))
@@ -79,7 +82,7 @@ def check_bring(given: Mapping[str, Any]) -> None:
         raise ValueError(f"no verifier {given['verifier']!r}; there are: {', '.join(VERIFIERS)}")
 
 
-def choose(seeds: Seeds, draw: int, run_seed: int, per_problem: int, within: str) -> list[int]:
+def choose(seeds: Seeds, draw: int, run_seed: int, *, per_problem: int, within: str) -> list[int]:
     """The rows of a draw's seeds: a function of the run's seed, the draw and the seeds up to its batch."""
     batch = seeds.batch_of(draw)
     chance = random.Random(seed_of(run_seed, "draw", batch, draw))
@@ -91,12 +94,12 @@ def choose(seeds: Seeds, draw: int, run_seed: int, per_problem: int, within: str
     return [first, *chance.sample(same, per_problem - 1)]
 
 
-def _turn(seeds: Seeds, draw: int, run_seed: int) -> list[int]:
-    """The seed whose turn it is, since the draws of this batch of seeds began."""
+def turn(seeds: Seeds, draw: int, run_seed: int) -> int:
+    """The row whose turn it is, since the draws of this batch of seeds began: a pass over all after the other."""
     batch = seeds.batch_of(draw)
     count = seeds.batches[batch]["count"]
-    turn, place = divmod(draw - seeds.batches[batch]["first_draw"], count)
-    return [_shuffled(seed_of(run_seed, "turn", batch, turn), count)[place]]
+    passes, place = divmod(draw - seeds.batches[batch]["first_draw"], count)
+    return _shuffled(seed_of(run_seed, "turn", batch, passes), count)[place]
 
 
 @lru_cache(maxsize=4)

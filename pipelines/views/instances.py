@@ -14,14 +14,14 @@ select
     [{'role': 'user', 'content': s.question}, {'role': 'assistant', 'content': s.answer}] as messages,
     json_extract_string(s.details, '$.instruction') as instruction,
     json_extract_string(s.details, '$.input') as input, s.answer as output,
-    p.id as problem_id, p.question, p.domain, s.id as instance_id, s.source as model
+    p.id as problem_id, p.question, p.domain, s.id as instance_id, s.parents[1] as attempt_id, s.source as model
 from beside s join accepted p on p.id = s.accepted where s.kind = 'instance'
 order by p.draw, s.id
 """
 
 
 def schema() -> pa.Schema:
-    """One row for each instance of each accepted task; `question` is the task without an input."""
+    """One row for each instance of each accepted task; `question` is the task, and what wrote both the attempt."""
     import pyarrow as pa
 
     columns = [(name, pa.string()) for name in ("instruction", "input", "output")]
@@ -30,7 +30,6 @@ def schema() -> pa.Schema:
             ("messages", conversation()),
             *columns,
             *about_problem(),
-            ("instance_id", pa.string()),
-            ("model", pa.string()),
+            *[(name, pa.string()) for name in ("instance_id", "attempt_id", "model")],
         ]
     )

@@ -85,8 +85,7 @@ def _deepen(task: str, rng: Random) -> str:
 def _concretise(task: str, rng: Random) -> str:
     place = rng.choice(["a fishing village", "a suburb of Lyon", "an alpine hut", "a night school", "a former mill"])
     who = rng.choice(["a widowed clockmaker", "two sisters of nineteen", "a retired pilot", "a choir of thirty"])
-    year = rng.choice(["the winter of 1962", "last spring", "the year after the flood", "a week in late August"])
-    return f"{task} Take as the particular case {who} in {place}, in {year}, and fit every detail to them."
+    return f"{task} Take the particular case of {who} in {place}, and fit every detail to that."
 
 
 def _reason(task: str, rng: Random) -> str:
