@@ -34,6 +34,7 @@ from pipelines.records import Problem
 from tests.each import each_of
 from tests.filters.cases import needs_data, rows, run, task
 from tests.methods import lines
+from tests.pipelines.test_views_laws import accepted, asked, rows_of
 from tests.small import problems, verdicts
 
 SEEDS = 216  # in data/seeds/instructions.jsonl
@@ -140,6 +141,15 @@ def test_the_recipe_samples_as_the_paper_does() -> None:
         writing = steps[name]["sampling"].given()
         assert (writing["temperature"], writing["presence_penalty"], writing["max_tokens"]) == (0.0, 1.5, 350)
         assert steps[name]["at_most"] == 5
+
+
+def test_instances_of_what_was_not_accepted_are_in_no_row() -> None:
+    kept, lost = (asked(draw, f"Sort it {draw} times.") for draw in range(2))
+    details = {"instruction": "Sort it.", "input": "b, a"}
+    beside = [asked(draw, "Sort it.", kind="instance", answer="a, b", details=details) for draw in range(2)]
+    [row] = rows_of([kept, lost, *beside, accepted(kept)], "instances")
+    assert (row["problem_id"], row["input"], row["output"]) == (kept.id, "b, a", "a, b")
+    assert row["messages"][-1] == {"role": "assistant", "content": "a, b"}
 
 
 @pytest.fixture(scope="module")

@@ -247,11 +247,9 @@ def a_world(folder: Path) -> list[Fact]:
         *checked(tried(of, GONE, 1), "fail"),
     ]
     twin = asked(0, "Which is it, (A) or (B)?", kind="form", answer="A", verifier="choice")
-    instance = {"kind": "instance", "details": {"instruction": "Sort it.", "input": "b, a"}}
-    sorted_one = asked(1, "Sort it.\n\nb, a", answer="a, b", **instance)
-    lost_one = asked(2, f"{GONE}\n\nb, a", answer=GONE, **instance)
-    beside = [twin, sorted_one, lost_one]
-    return [*solved(0, folder), *acted(0), *beside, *rated(1), *solved(1), *dropped]
+    details = {"instruction": "Sort it.", "input": "b, a"}
+    instance = asked(1, "Sort it.\n\nb, a", kind="instance", answer="a, b", details=details)
+    return [*solved(0, folder), *acted(0), twin, instance, *rated(1), *solved(1), *dropped]
 
 
 @pytest.fixture(scope="module")
