@@ -5,7 +5,6 @@ By the filters of Self-Instruct (arXiv 2212.10560, section 2.2, and its code). K
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -32,16 +31,21 @@ class Instance(NamedTuple):
 
 def read_instances(reply: str) -> list[Instance]:
     """Those of a reply that are whole: one input and one output each, in whatever order. A cut one is not there."""
-    blocks = re.findall(r"<instance>(.*?)</instance>", reply, re.DOTALL)
-    return [instance for block in blocks if (instance := _read(block)) is not None]
+    return [instance for block in _between(reply, "instance") if (instance := _read(block)) is not None]
 
 
 def _read(block: str) -> Instance | None:
-    inputs, outputs = (re.findall(rf"<{tag}>(.*?)</{tag}>", block, re.DOTALL) for tag in ("input", "output"))
+    inputs, outputs = _between(block, "input"), _between(block, "output")
     if len(inputs) != 1 or len(outputs) != 1:
         return None
     said = inputs[0].strip()
     return Instance("" if said.lower().rstrip(".") in NO_INPUT else said, outputs[0].strip())
+
+
+def _between(text: str, tag: str) -> list[str]:
+    """What stands in each of these tags that is closed before another is opened; in linear time."""
+    pieces = (piece.partition(f"</{tag}>") for piece in text.split(f"<{tag}>")[1:])
+    return [inside for inside, closed, _ in pieces if closed]
 
 
 class Chosen(NamedTuple):

@@ -72,6 +72,16 @@ def test_what_it_came_from_stands_beside_it(tmp_path: Path):
     )  # no way out of the marks
 
 
+def test_what_was_brought_is_what_a_problem_came_from_and_from_nothing_comes_nothing():
+    given, seedless = posed(0, "Sing.", verifier=None), posed(1, "Hum.")
+    posing = answered(given, "<question>...")
+    child = posed(0, "Sing loudly.")._replace(parents=(posing.id,))
+    shard = Shard(0, 2)
+    shard.take(Output(Facts([given, seedless, child], [posing], []), [child.id]), Path())
+    assert shard.behind(child) == [given]
+    assert shard.behind(seedless) == []
+
+
 def test_later_stages_ask_only_those_or_only_the_others():
     problems = [posed(i) for i in range(3)]
     told = [
