@@ -1,5 +1,6 @@
 """How often the builtin engine goes wrong, and in which way."""
 
+import dataclasses
 from dataclasses import dataclass, fields
 
 
@@ -30,6 +31,20 @@ class Faults:
     """The engine declines a request it could have served."""
     defective: float = 0.2
     """A posed instruction lacks its material, contradicts itself, or says too little."""
+    task_unusable: float = dataclasses.field(default=0.1, repr=False)
+    """A task for a list is about pictures or files, wants a program, begins with a sign, or is too short."""
+    instance_bad: float = dataclasses.field(default=0.08, repr=False)
+    """An instance has no output, one like its input, or a colon at its end; or two contradict each other."""
+    review_wrong: float = dataclasses.field(default=0.08, repr=False)
+    """A yes or no about a task is the opposite of what would be true."""
+    review_unread: float = dataclasses.field(default=0.03, repr=False)
+    """A yes or no about a task is not in the form that was asked for."""
+    evolve_idle: float = dataclasses.field(default=0.1, repr=False)
+    """A task that is to be made harder is only said in other words."""
+    evolve_leak: float = dataclasses.field(default=0.05, repr=False)
+    """A rewritten task speaks of the rewriting."""
+    evolve_beyond: float = dataclasses.field(default=0.04, repr=False)
+    """A rewritten task asks for what the engine cannot do, and says so when it is asked."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -52,4 +67,11 @@ NONE = Faults(
     leak=0,
     refuse=0,
     defective=0,
+    task_unusable=0,
+    instance_bad=0,
+    review_wrong=0,
+    review_unread=0,
+    evolve_idle=0,
+    evolve_leak=0,
+    evolve_beyond=0,
 )

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .tasks import evolve, listing, review
+
 
 class Skill(NamedTuple):
     """`read` tells a request for it by a prompt's stable parts, and is None for every other prompt; `reply` answers.
@@ -14,4 +16,10 @@ class Skill(NamedTuple):
     reply: Callable[..., str]
 
 
-SKILLS: dict[str, Skill] = {}
+SKILLS: dict[str, Skill] = {
+    "add a task": Skill(listing.read_add, listing.add),
+    "instances": Skill(listing.read_instances, listing.instances),
+    "evolve": Skill(evolve.read, evolve.evolve),
+    "review a task": Skill(review.read, review.review),
+    "apologise": Skill(evolve.read_beyond, evolve.apologise),
+}
