@@ -1,5 +1,6 @@
 """How often the builtin engine goes wrong, and in which way."""
 
+import dataclasses
 from dataclasses import dataclass, fields
 
 
@@ -30,6 +31,10 @@ class Faults:
     """The engine declines a request it could have served."""
     defective: float = 0.2
     """A posed instruction lacks its material, contradicts itself, or says too little."""
+    last_only: float = dataclasses.field(default=0.03, repr=False)
+    """Of a chain of problems only the last answer is listed."""
+    misjudge_key: float = dataclasses.field(default=0.08, repr=False)
+    """A number of a problem is called key though the answer does not hang on it, or the other way round."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -52,4 +57,6 @@ NONE = Faults(
     leak=0,
     refuse=0,
     defective=0,
+    last_only=0,
+    misjudge_key=0,
 )
