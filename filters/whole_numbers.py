@@ -1,8 +1,8 @@
 r"""The whole numbers of a question that stand by themselves, and how near each is to the plain words around it.
 
 What is part of something else is left out: decimals, times, ranges and thousands ("3.5", "10:30", "3-5", "1,000"),
-identifiers ("x2", "2x", "3rd"), indices and exponents, labels ("Step 2", "1. "), coordinates. After the rules by which
-R-Horizon (arXiv 2510.08189) finds the number of a problem that another problem's answer can stand for.
+identifiers ("x2", "2x", "3rd"), indices and exponents, labels ("Step 2", "1. "), coordinates. After the rules by
+which R-Horizon (arXiv 2510.08189) finds the number of a problem that another problem's answer can stand for.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def final_answer(text: str) -> str | None:
     r"""The answers that a response gives, as a JSON list, or None when there are none.
 
     What the lines "Problem 2: \boxed{...}" hold, of several for one problem the last; after the last heading "Final
-    Answers" where there is one. A problem that no line names is null. Without any such line, all boxes in their order.
+    Answers" where there is one. A problem that no line names is null. Without any such line, all boxes in order.
     """
     heading = max((found.end() for found in _HEADING.finditer(text)), default=0)
     listed = _labelled(text[heading:]) or _labelled(text) or boxes(text[heading:])

@@ -45,10 +45,10 @@ async def compose(
     """Make one problem of the first seeds of each draw that fit, as many as `lengths` says of the draws in turn.
 
     In each but the first a number is said by the answer before, so that its own answer stays what it was; who cannot
-    do one cannot do those after it (R-Horizon, arXiv 2510.08189). A seed fits whose answer is a whole number and whose
-    text has a number that stands by itself and is said once: of several the one that a judge called key, if any was
-    asked, then the one nearest to plain words. Without `linked` seeds only stand one after another, and any that is
-    mathematics fits. With `verifier = "math"` the last answer alone is the reference. The members stand beside the
+    do one cannot do those after it (R-Horizon, arXiv 2510.08189). A seed fits whose answer is a whole number and
+    whose text has a number that stands by itself and is said once: of several the one that a judge called key, if any
+    was asked, then the one nearest to plain words. Without `linked` seeds only stand one after another, and any that
+    is mathematics fits. With `verifier = "math"` the last answer alone is the reference. The members stand beside the
     chain as problems of kind `single`, so that it can be compared with them.
     """
     facts, live, out = Facts.none(), [], []

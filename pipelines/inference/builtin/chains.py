@@ -1,4 +1,4 @@
-"""Chains of problems: solving them one after another, and telling which of a problem's numbers its answer hangs on."""
+"""Chains of problems: solving one after another, and telling which of a problem's numbers its answer hangs on."""
 
 import re
 from random import Random
