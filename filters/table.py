@@ -62,6 +62,7 @@ RULES = table(
     [
         ("form", Rule(form.form, 1, "row")),
         ("answer_form", Rule(form.answer_form, 1, "row")),
+        ("short_answer", Rule(form.short_answer, 1, "row")),
         ("no_leak", Rule(leak.no_leak, 2, "row", leak.no_leak_compares)),
         ("gold", Rule(gold.gold, 1, "row", gold.gold_compares)),
         ("sound", Rule(soundness.sound, 1, "row", soundness.sound_compares)),
@@ -96,6 +97,7 @@ RULES = table(
         ("no_prompt_words", Rule(trace_text.no_prompt_words, 1, "row")),
         ("trace_length", Rule(difficulty.trace_length, 1, "row")),
         ("balanced", Rule(difficulty.balanced, 1, "row", MATCHES)),
+        ("unsolved", Rule(difficulty.unsolved, 1, "row", MATCHES)),
         ("variance_promotion", Rule(difficulty.variance_promotion, 1, "row", MATCHES)),
         ("weak_strong_gap", Rule(difficulty.weak_strong_gap, 1, "row", MATCHES)),
         ("teachable", Rule(difficulty.teachable, 1, "row", MATCHES)),

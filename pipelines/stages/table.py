@@ -49,7 +49,7 @@ STAGES: dict[str, Stage] = {
         says=frozenset({"budget"}),
     ),
     "sift": Stage(sift, version=1, check=check_sift),
-    "forms": Stage(forms, version=1, check=check_forms, makes=frozenset({"form"})),
+    "forms": Stage(forms, version=1, check=check_forms, says=frozenset({"asked_form"}), makes=frozenset({"form"})),
     "grade": Stage(
         grade,
         version=2,
