@@ -21,6 +21,7 @@ from filters.difficulty import (
     teachable,
     trace_length,
     trajectory_diversity,
+    unsolved,
     variance_promotion,
     verbosity,
     weak_strong_gap,
@@ -355,11 +356,11 @@ def test_the_error_of_looking_is_that_of_trying_it() -> None:
 @given(st.integers(1, 8), st.integers(0, 8), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
 def test_what_a_small_solver_gets_right_more_often_than_that_goes(n: int, k: int, at_most: float) -> None:
     assume(k <= n)
-    [ruling] = rule_on(unsolved, rated(k, n), solver="student", at_most=at_most)
+    [ruling] = ruled(unsolved, rated(k, n), compares, solver="student", at_most=at_most)
     assert (ruling.status == "pass") == (k / n <= at_most)
     assert ruling.score == k / n
     assert ruling.reason in (None, "solved too often")
 
 
 def test_a_solver_that_was_not_asked_leaves_it_open() -> None:
-    assert [each.status for each in rule_on(unsolved, rated(0, 4), solver="teacher")] == ["unsure"]
+    assert [each.status for each in ruled(unsolved, rated(0, 4), compares, solver="teacher")] == ["unsure"]
