@@ -79,7 +79,7 @@ def test_of_480_real_responses_each_level_gives_as_many_and_the_order_does_not_m
     found = chosen(cases, tmp_path / "losses", share=0.25, by="source")
     assert len(cases) == 480
     assert len(found) == 120
-    sizes = Counter(case.problem.source for case in cases)
+    sizes = Counter(str(case.problem.source) for case in cases)
     taken = Counter(case.problem.source for case in cases if case.problem.id in found)
     assert taken == equal_split(sizes, 120)
     assert chosen(cases[::-1], tmp_path / "losses", share=0.25, by="source") == found
