@@ -14,7 +14,7 @@ from typing import Any
 
 from filters.rule import Ruling, failed, passed, unsure
 from filters.trace import STRATEGIES, steps
-from filters.verifiers.judging import between_marks, spoken
+from filters.verifiers.judging import between_marks, read_judgement, spoken
 
 LEVELS = range(1, 11)
 QUOTED = 300  # characters of a step in the evidence
@@ -24,6 +24,11 @@ QUOTED = 300  # characters of a step in the evidence
 
 def problem_alone(question: str) -> str:
     return f"<task>\n{between_marks(question)}\n</task>"
+
+
+def number_marked(question: str, start: int, stop: int) -> str:
+    """A task in which one number stands between double brackets."""
+    return problem_alone(f"{question[:start]}[[{question[start:stop]}]]{question[stop:]}")
 
 
 def with_trace(question: str, trace: str) -> str:
@@ -100,3 +105,23 @@ def first_error(replies: Sequence[str], trace: str) -> Ruling:
         return passed(score=1.0, value="none", evidence=evidence)
     evidence["step"] = told[step - 1][:QUOTED]
     return failed("a step is wrong", score=(step - 1) / len(told), value=str(step), evidence=evidence)
+
+
+# --- Whether a number is key ------------------------------------------------------------------------------------
+
+CONFIDENCE = ("low", "medium", "high")
+_CONFIDENCE = re.compile(r"<confidence>\s{0,9}(low|medium|high)\s{0,9}</confidence>", re.IGNORECASE)
+
+
+def read_key(reply: str, confidence: str) -> Ruling:
+    """Whether a judge says, at least so confident, that an answer hangs on a number; the score is 1 for yes."""
+    yes, found = read_judgement(reply), {each.lower() for each in _CONFIDENCE.findall(spoken(reply))}
+    if yes is None or len(found) != 1:
+        return unsure("no judgement can be read")
+    sure = found.pop()
+    evidence = {"confidence": sure}
+    if not yes:
+        return failed("the answer does not hang on it", score=0.0, evidence=evidence)
+    if CONFIDENCE.index(sure) < CONFIDENCE.index(confidence):
+        return unsure("the judge is not confident enough", score=1.0, evidence=evidence)
+    return passed(score=1.0, evidence=evidence)

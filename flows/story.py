@@ -37,6 +37,8 @@ TITLES = {
     "posed": "Posed question",
     "task": "Question",
     "form": "The same in another form",
+    "composed": "Chain of problems",
+    "single": "One of them by itself",
     "judge": "Task of judging",
 }
 

@@ -174,6 +174,10 @@ class Shard:
             [each for each in found if (self._last_said(each, rule) == "pass") == (rule == only)] if only else found
         )
 
+    def made_of(self, problem: Problem) -> list[Problem]:
+        """The problems that a problem was made of, such as the seeds of a draw."""
+        return [self._problems[id] for id in problem.parents if id in self._problems]
+
     def _last_said(self, problem: Problem, rule: str) -> str | None:
         told = [each for each in self._about.get(problem.id, ()) if each.rule.partition("@")[0] == rule]
         return told[-1].status if told else None

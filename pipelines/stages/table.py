@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipelines.stage import Stage
 from pipelines.stages.annotate import first_error, level, strategies
 from pipelines.stages.appeal import appeal, check_appeal
+from pipelines.stages.compose import check_compose, check_key_numbers, compose, key_numbers
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
@@ -30,6 +31,17 @@ STAGES: dict[str, Stage] = {
     "pose": Stage(
         pose, version=1, defaults=TEACHER, tells=frozenset({"seeds"}), check=check_pose, says=frozenset({"posed"})
     ),
+    "key_numbers": Stage(
+        key_numbers,
+        version=1,
+        defaults={**JUDGE, "prompt": "judge/key-number"},
+        tells=MATERIAL,
+        check=check_key_numbers,
+        says=frozenset({"key_number"}),
+    ),
+    "compose": Stage(
+        compose, version=1, check=check_compose, says=frozenset({"composed"}), makes=frozenset({"single"})
+    ),
     "expand": Stage(
         expand,
         version=1,
@@ -39,7 +51,6 @@ STAGES: dict[str, Stage] = {
         says=frozenset({"budget"}),
     ),
     "sift": Stage(sift, version=1, check=check_sift),
-    "forms": Stage(forms, version=1, check=check_forms, makes=frozenset({"form"})),
     "instances": Stage(
         instances,
         version=1,
@@ -49,6 +60,7 @@ STAGES: dict[str, Stage] = {
         says=frozenset({"instances"}),
         makes=frozenset({"instance"}),
     ),
+    "forms": Stage(forms, version=1, check=check_forms, says=frozenset({"asked_form"}), makes=frozenset({"form"})),
     "grade": Stage(
         grade,
         version=2,

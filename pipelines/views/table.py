@@ -207,7 +207,7 @@ VIEWS: dict[str, View] = {
         step_preference.QUERY, step_preference.schema, 1, "steps", "right over wrong answers from where they part"
     ),
     "rl": View(rl.QUERY, rl.schema, 2, "rl", "prompts with the answer and the verifier that rewards it"),
-    "forms": View(forms.QUERY, forms.schema, 1, "rl", "the same as a choice and as an open question"),
+    "forms": View(forms.QUERY, forms.schema, 2, "rl", "the same as a choice and as an open question"),
     "judge": View(judging.JUDGE, judging.judge_schema, 1, "rl", "tasks of judging whose answer a verifier knows"),
     "process": View(
         process.QUERY, process.schema, 1, "process", "steps, each labelled as before the first error or not"

@@ -45,6 +45,10 @@ class Faults:
     """A rewritten task speaks of the rewriting."""
     evolve_beyond: float = dataclasses.field(default=0.04, repr=False)
     """A rewritten task asks for what the engine cannot do, and says so when it is asked."""
+    last_only: float = dataclasses.field(default=0.03, repr=False)
+    """Of a chain of problems only the last answer is listed."""
+    misjudge_key: float = dataclasses.field(default=0.08, repr=False)
+    """A number of a problem is called key though the answer does not hang on it, or the other way round."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -74,4 +78,6 @@ NONE = Faults(
     evolve_idle=0,
     evolve_leak=0,
     evolve_beyond=0,
+    last_only=0,
+    misjudge_key=0,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from . import chains
 from .tasks import evolve, listing, review
 
 
@@ -22,4 +23,6 @@ SKILLS: dict[str, Skill] = {
     "evolve": Skill(evolve.read, evolve.evolve),
     "review a task": Skill(review.read, review.review),
     "apologise": Skill(evolve.read_beyond, evolve.apologise),
+    "chain": Skill(chains.read_chain, chains.solve_chain),
+    "key number": Skill(chains.read_key, chains.judge_key),
 }

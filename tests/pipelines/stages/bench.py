@@ -14,7 +14,7 @@ from pipelines.bind import stage_parameters
 from pipelines.checks import Checks, Pair
 from pipelines.inference.client import Client
 from pipelines.inference.model import Asking, Model, Sampling
-from pipelines.records import Attempt, Facts, Problem, Turn, attempt, problem
+from pipelines.records import Attempt, Facts, Problem, Turn, Verdict, attempt, problem
 from pipelines.stage import Run, Shard, Step
 from pipelines.stages.table import STAGES
 from pipelines.store import Output
@@ -67,17 +67,23 @@ class Bench:
         says: Says = lambda message, sample: "",
         problems: Sequence[Problem] = (),
         attempts: Sequence[Attempt] = (),
+        beside: Sequence[Problem] = (),
+        verdicts: Sequence[Verdict] = (),
         draws: tuple[int, int] = (0, 8),
         seed: int = 0,
         **given: Any,
     ) -> Output:
-        """What the stage makes of these problems, and of what was attempted at them before.
+        """What the stage makes of these problems, and of what was attempted at them and said of them before.
 
+        Those that stand `beside` are known, and no draw is about them: seeds, and problems of other kinds.
         `given` are the stage's own parameters; a prompt goes by its name.
         """
         self.client = Scripted(says)
         shard = Shard(*draws)
-        shard.take(Output(Facts(list(problems), list(attempts), []), [each.id for each in problems]), Path())
+        shard.take(
+            Output(Facts([*beside, *problems], list(attempts), list(verdicts)), [each.id for each in problems]),
+            Path(),
+        )
         run = Run(self._data, seed, cast(Client, self.client), self._checks)
         if "prompt" in given:
             model = Model(role="teacher", engine="builtin", name="scripted")
