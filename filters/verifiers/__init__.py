@@ -120,7 +120,7 @@ VERIFIERS: dict[str, Verifier] = {
         example=('{"variables": {"a": [0, 9]}, "constraints": ["a > 3"], "objective": {"minimize": "a"}}', "a = 4"),
         packages=("z3-solver",),
     ),
-    "judging": _from(judgement, version=1, example=("yes", "yes"), compares=True),
+    "judging": _from(judgement, version=2, example=("yes", "yes"), compares=True),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipelines.stage import Stage
 from pipelines.stages.annotate import first_error, level, strategies
 from pipelines.stages.appeal import appeal, check_appeal
+from pipelines.stages.contrast import check_contrast, contrast
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
@@ -16,6 +17,7 @@ from pipelines.stages.recheck import recheck
 from pipelines.stages.score import check_likelihood, likelihood, reward
 from pipelines.stages.select import select
 from pipelines.stages.sift import check_sift, sift
+from pipelines.stages.vary import check_vary, vary
 
 TEACHER = {"model": "teacher", "sampling": {}}
 REWARD = {"model": "reward", "sampling": {}, "prompt": "grade/response"}
@@ -63,7 +65,7 @@ STAGES: dict[str, Stage] = {
     ),
     "judge": Stage(
         judge,
-        version=1,
+        version=2,
         defaults={**JUDGE, "prompt": "judge/task"},
         tells=MATERIAL,
         check=check_judge,
@@ -71,11 +73,33 @@ STAGES: dict[str, Stage] = {
     ),
     "prefer": Stage(
         prefer,
-        version=1,
+        version=2,
         defaults={**JUDGE, "prompt": "judge/pair"},
         tells=MATERIAL,
         check=check_prefer,
         says=frozenset({"preferred"}),
+    ),
+    "contrast": Stage(
+        contrast,
+        version=1,
+        defaults={
+            "prompt": ["judge/pair-verdict", "judge/pair-scores", "judge/pair-both"],
+            "single": ["judge/score"],
+            "forms": ["pair", "single"],
+        },
+        tells=MATERIAL,
+        check=check_contrast,
+        says=frozenset({"contrasted"}),
+        makes=frozenset({"judgement"}),
+    ),
+    "vary": Stage(
+        vary,
+        version=1,
+        defaults={**TEACHER, "prompt": "vary/instruction"},
+        tells=frozenset({"question"}),
+        check=check_vary,
+        says=frozenset({"varied"}),
+        makes=frozenset({"vary", "varied"}),
     ),
     "level": Stage(
         level,

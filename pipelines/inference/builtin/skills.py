@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .instruct import vary
+from .judges import notes, recheck, verdicts
+
 
 class Skill(NamedTuple):
     """`read` tells a request for it by a prompt's stable parts, and is None for every other prompt; `reply` answers.
@@ -14,4 +17,9 @@ class Skill(NamedTuple):
     reply: Callable[..., str]
 
 
-SKILLS: dict[str, Skill] = {}
+SKILLS: dict[str, Skill] = {
+    "verdict": Skill(verdicts.read, verdicts.reply),
+    "note": Skill(notes.read, notes.reply),
+    "recheck": Skill(recheck.read, recheck.reply),
+    "vary": Skill(vary.read, vary.reply),
+}
