@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.stage import Stage
-from pipelines.stages.annotate import first_error, level, strategies
+from pipelines.stages.annotate import check_domain, domain, first_error, level, strategies, verbosity
 from pipelines.stages.appeal import appeal, check_appeal
 from pipelines.stages.contrast import check_contrast, contrast
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
@@ -109,9 +109,25 @@ STAGES: dict[str, Stage] = {
         check=check_votes,
         says=frozenset({"judged_level"}),
     ),
+    "domain": Stage(
+        domain,
+        version=1,
+        defaults={**JUDGE, "prompt": "annotate/domain"},
+        tells=MATERIAL,
+        check=check_domain,
+        says=frozenset({"judged_domain"}),
+    ),
+    "verbosity": Stage(
+        verbosity,
+        version=1,
+        defaults={**JUDGE, "prompt": "annotate/verbosity"},
+        tells=MATERIAL,
+        check=check_votes,
+        says=frozenset({"judged_verbosity"}),
+    ),
     "strategies": Stage(
         strategies,
-        version=1,
+        version=2,
         defaults={**JUDGE, "prompt": "judge/strategies"},
         tells=MATERIAL,
         check=check_votes,
@@ -119,7 +135,7 @@ STAGES: dict[str, Stage] = {
     ),
     "first_error": Stage(
         first_error,
-        version=1,
+        version=2,
         defaults={**JUDGE, "prompt": "judge/first-error"},
         tells=MATERIAL,
         check=check_votes,

@@ -41,7 +41,7 @@ CRITIQUE = f"""
 with {REPLIES}
 select
     list_append(a.asked, {{'role': 'assistant', 'content': a.answer_text}}) as messages,
-    list_append([false for _ in a.asked], true) as train, a.said as verdict, a.form, a.judged,
+    list_append([false for _ in a.asked], true) as learnt, a.said as verdict, a.form, a.judged,
     [coalesce((select any_value(w.model) from here_attempts w where w.id = a.judged[1]), ''),
      coalesce((select any_value(w.model) from here_attempts w where w.id = a.judged[2]), '')][:len(a.judged)]
     as solvers, p.id as problem_id, p.question, p.domain, a.id as attempt_id, a.model, a.sample
@@ -99,10 +99,10 @@ def judge_schema() -> pa.Schema:
 def critique_schema() -> pa.Schema:
     """One row for each reply of a judge that says what the verifier says; `messages` ends with it.
 
-    Only that is to be learnt, as `train` says. `model` wrote it, `solvers` what was judged.
+    Only that is to be learnt, as `learnt` says of each message. `model` wrote it, `solvers` what was judged.
     """
     import pyarrow as pa
 
     judged = [("judged", pa.list_(pa.string())), ("solvers", pa.list_(pa.string()))]
-    told = [("train", pa.list_(pa.bool_())), ("verdict", pa.string()), ("form", pa.string()), *judged]
+    told = [("learnt", pa.list_(pa.bool_())), ("verdict", pa.string()), ("form", pa.string()), *judged]
     return pa.schema([("messages", conversation()), *told, *about_attempt()])

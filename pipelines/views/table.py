@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 from pipelines.views import (
     forms,
     judging,
+    mixed,
     offline,
     planned,
     preference,
@@ -191,6 +192,13 @@ class View(NamedTuple):
 VIEWS: dict[str, View] = {
     "sft": View(sft.QUERY, sft.schema, 4, "sft", "every right answer, with its thinking, as a conversation"),
     "twins": View(twins.QUERY, twins.schema, 1, "sft", "right answers twice: with their thinking and without"),
+    "mixed": View(
+        mixed.QUERY,
+        mixed.schema,
+        1,
+        "sft",
+        "right answers, with their thinking where the problem is hard, else without",
+    ),
     "planned": View(
         planned.QUERY, planned.schema, 1, "sft", "plan, then thinking, then the answer or the posed task"
     ),

@@ -110,7 +110,7 @@ def test_every_kept_verdict_is_the_verifiers_though_teachers_err(made: Made):
 @pytest.mark.slow
 def test_only_the_critique_is_to_be_learnt_and_no_reference_is_shown(made: Made):
     for row in lines.loaded(made, "critique"):
-        assert row["train"] == [False] * (len(row["messages"]) - 1) + [True]
+        assert row["learnt"] == [False] * (len(row["messages"]) - 1) + [True]
         assert row["messages"][-1]["content"].startswith("<critique>")
         assert "<reference>" not in row["messages"][0]["content"]
 

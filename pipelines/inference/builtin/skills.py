@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from .instruct import vary
 from .judges import notes, recheck, verdicts
+from .solve import aloud
 
 
 class Skill(NamedTuple):
@@ -21,5 +22,6 @@ SKILLS: dict[str, Skill] = {
     "verdict": Skill(verdicts.read, verdicts.reply),
     "note": Skill(notes.read, notes.reply),
     "recheck": Skill(recheck.read, recheck.reply),
+    "think aloud": Skill(aloud.read, aloud.reply),
     "vary": Skill(vary.read, vary.reply),
 }

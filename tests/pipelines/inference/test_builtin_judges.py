@@ -1,4 +1,4 @@
-"""The builtin engine as a judge: all prompts for judges are answered, in a form that is read, and not always rightly."""
+"""The builtin engine as a judge: it answers all prompts for judges, in forms that are read, not always rightly."""
 
 from __future__ import annotations
 

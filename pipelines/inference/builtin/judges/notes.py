@@ -84,15 +84,27 @@ def number_of(lines: list[str], index: int) -> str:
     return numbers[-1] if numbers else "1"
 
 
+FIELDS = {
+    "logic": "logic",
+    "word problems": "mathematics",
+    "number": "mathematics",
+    "Technical": "computer science",
+    "Writing": "language and arts",
+    "Creative": "language and arts",
+    "Business": "economics",
+}
+"""What kinds of problems and instructions belong to, by a part of their names."""
+
+
 def domain(request: Asked, rng: Random, slips: bool) -> dict[str, str]:
     """One of the domains that the prompt lists, by the kind of problem it looks like."""
     task = request.parts["task"]
-    listed = re.findall(r"^- ([\w &,-]+)$", request.prompt, re.M) or ["other"]
+    listed = re.findall(r"^- (.+)$", request.prompt, re.M) or ["other"]
     family, category = recognised(task), category_of(task)
-    kind = family.domain if family else category.name if category else ""
-    fitting = [name for name in listed if kind and kind.lower()[:4] in name.lower()] or listed[-1:]
+    kind = family.domain if family else category.name if category else "word problems" if truth(task) else ""
+    field = next((field for part, field in FIELDS.items() if part in kind), listed[-1])
     topic = family.about if family else " ".join(task.split()[:4])
-    return {"reason": "So it looks to me.", "domain": rng.choice(listed) if slips else fitting[0], "topic": topic}
+    return {"reason": "So it looks to me.", "domain": rng.choice(listed) if slips else field, "topic": topic}
 
 
 def verbosity(request: Asked, rng: Random, slips: bool) -> dict[str, str]:
