@@ -15,6 +15,7 @@ import pytest
 
 from filters.pair_rewards import consistent, ordered
 from flows.make import Made
+from pipelines.formats import trl
 from pipelines.records import Problem, Verdict
 from pipelines.store import Output
 from tests.filters.cases import needs_data, rows
@@ -24,7 +25,7 @@ from tests.pipelines.test_views_laws import accepted, rows_of, told
 from tests.server import Body
 from tests.small import verdicts
 
-WORDS = {"prompt": ["judge/pair-verdict"], "single": ["judge/score"]}
+WORDS: dict[str, Any] = {"prompt": ["judge/pair-verdict"], "single": ["judge/score"]}
 ALWAYS_A = "<verdict>\nA\n</verdict>"
 ALWAYS_7 = "<score>\n7\n</score>"
 
@@ -89,7 +90,7 @@ def test_a_task_that_nobody_was_asked_is_trained_on_as_it_stands_and_shows_no_an
     assert {(row["form"], row["answer"]) for row in there} == {
         *{("pair", "A"), ("pair", "B"), ("single", "yes"), ("single", "no")}
     }
-    assert len({row["pair_id"] for row in there}) == 1
+    assert len({row["pair_id"] for row in there} | {trl.rl(row)["pair_id"] for row in there}) == 1
     assert {row["corruption"] for row in there} == {"wrong_answer"}
     assert not any("wrong_answer" in row["prompt"][0]["content"] for row in there)
 

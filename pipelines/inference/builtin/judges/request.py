@@ -9,11 +9,15 @@ MATERIAL = re.compile(r"between the marks is material", re.I)
 
 
 class Asked(NamedTuple):
-    """A request to judge: texts by the marks that they stand between, and the tags of the reply in their order."""
+    """A request to judge: texts by the marks that they stand between, and the tags of the reply in their order.
+
+    `prompt` is what stands before the form of the reply, and `form` what tells it.
+    """
 
     parts: dict[str, str]
     tags: tuple[str, ...]
     prompt: str
+    form: str
 
 
 def asked(prompt: str) -> Asked | None:
@@ -23,7 +27,7 @@ def asked(prompt: str) -> Asked | None:
     before, _, form = prompt.rpartition(FORM.search(prompt)[0])  # pyright: ignore[reportOptionalSubscript]
     tags = tuple(TAG.findall(form))
     parts = {mark: text.strip() for mark, text in re.findall(r"^<(\w+)>\n(.*?)\n</\1>$", before, re.M | re.S)}
-    return Asked(parts, tags, before) if parts and tags else None
+    return Asked(parts, tags, before, form) if parts and tags else None
 
 
 def shown(parts: dict[str, str]) -> str:

@@ -43,7 +43,7 @@ def of_two(request: Asked, *, rng: Random, faults: Faults) -> dict[str, str]:
     """The better of two, most of the time: some judgements are turned round, and some go to the first place."""
     task, first, second = (request.parts[mark] for mark in ("task", "response_a", "response_b"))
     a, b = worth(task, first, rng=rng), worth(task, second, rng=rng)
-    scores, tied = [a.score, b.score], "tie" in request.prompt + request.parts["task"]
+    scores, may_tie = [a.score, b.score], "or tie" in request.form
     if rng.random() < faults.misjudge:
         scores.reverse()
     if rng.random() < faults.first_place:
@@ -51,7 +51,7 @@ def of_two(request: Asked, *, rng: Random, faults: Faults) -> dict[str, str]:
     if scores[0] == scores[1]:
         scores[0] = round(scores[0] + (0.1 if scores[0] < 10 else -0.1), 1)
     near = abs(scores[0] - scores[1]) < 0.2
-    winner = "tie" if near and tied and "score_a" not in request.tags else "A" if scores[0] > scores[1] else "B"
+    winner = "tie" if near and may_tie else "A" if scores[0] > scores[1] else "B"
     reason = f"A: {a.reason} B: {b.reason}"
     return {
         **thought(task, reason),
