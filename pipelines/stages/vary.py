@@ -38,11 +38,10 @@ async def vary(
     """
     asker = Asker(run, step, prompt, model, sampling)
     tasks = [_task(each, step.label) for each in shard.live]
-    asked = list(zip(shard.live, tasks, strict=True))
+    of = {task.id: each for task, each in zip(tasks, shard.live, strict=True)}
     came = await each_of(
         asker.question(task, question=task.question).attempt(sample) for task in tasks for sample in range(n)
     )
-    of = {task.id: original for original, task in asked}
     facts = Facts(list(tasks), list(came), [])
     for attempt in came:
         varied = _varied(of[attempt.problem], attempt, asker.prompt, step.label)
@@ -64,9 +63,7 @@ def check_vary(given: Mapping[str, Any]) -> None:
 
 
 def _task(of: Problem, stage: str) -> Problem:
-    return problem(
-        parents=[of.id], stage=stage, draw=of.draw, kind=ASKED, question=of.question, domain=of.domain, details={}
-    )
+    return problem(parents=[of.id], stage=stage, draw=of.draw, kind=ASKED, question=of.question, domain=of.domain)
 
 
 def _varied(of: Problem, attempt: Attempt, prompt: Template, stage: str) -> Problem | str:
