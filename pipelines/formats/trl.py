@@ -60,8 +60,9 @@ def twin_schema() -> pa.Schema:
 
 
 def rl(row: Row) -> Row:
-    told = pick(row, "prompt", "answer", "verifier", "problem_id", "domain", "pass_rate", "sampling_weight")
-    told |= pick(row, "pair_id")
+    told = pick(
+        row, "prompt", "answer", "verifier", "problem_id", "domain", "pass_rate", "sampling_weight", "pair_id"
+    )
     return {**told, "solution": reference(row["answer"]) if row["verifier"] in BOXED else ""}
 
 
