@@ -60,6 +60,7 @@ def twin_schema() -> pa.Schema:
 
 
 def rl(row: Row) -> Row:
+    """What rewards read: the reference for our verifiers, and as `solution` for those that read mathematics."""
     told = pick(
         row, "prompt", "answer", "verifier", "problem_id", "domain", "pass_rate", "sampling_weight", "pair_id"
     )
