@@ -124,7 +124,7 @@ VERIFIERS: dict[str, Verifier] = {
     "chain": _from(
         chain, version=1, example=('{"chain": ["3", "4"]}', '["3", "4"]'), packages=("math-verify", "sympy")
     ),
-    "judging": _from(judgement, version=1, example=("yes", "yes"), compares=True),
+    "judging": _from(judgement, version=2, example=("yes", "yes"), compares=True),
 }
 
 

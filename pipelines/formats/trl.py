@@ -60,12 +60,18 @@ def twin_schema() -> pa.Schema:
 
 
 def rl(row: Row) -> Row:
-    told = pick(row, "prompt", "answer", "verifier", "problem_id", "domain", "pass_rate", "sampling_weight")
+    """What rewards read: the reference for our verifiers, and as `solution` for those that read mathematics."""
+    told = pick(
+        row, "prompt", "answer", "verifier", "problem_id", "domain", "pass_rate", "sampling_weight", "pair_id"
+    )
     return {**told, "solution": reference(row["answer"]) if row["verifier"] in BOXED else ""}
 
 
 def rl_schema() -> pa.Schema:
-    """One row for each problem; all columns but `prompt` reach the reward functions."""
+    """One row for each problem; all columns but `prompt` reach the reward functions.
+
+    `pair_id` is there for tasks of judging, whose rewards may look at both tasks of a pair (`filters.pair_rewards`).
+    """
     import pyarrow as pa
 
     return columns(
@@ -77,6 +83,7 @@ def rl_schema() -> pa.Schema:
         domain=pa.string(),
         pass_rate=pa.float64(),
         sampling_weight=pa.float64(),
+        pair_id=pa.string(),
     )
 
 

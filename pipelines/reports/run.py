@@ -123,8 +123,10 @@ def _facts(connection: duckdb.DuckDBPyConnection, books: dict[str, Any], *, is_v
         "select distinct role, model, revision, json_extract_string(details, '$.served') as served"
         f" from (select role, model, revision, details from attempts limit {LOOKED_AT}) order by all"
     )
-    rows = [connection.execute(query).fetchall() for query in (spent, refused, broken, served)]
-    return Facts(books, is_version, *rows, horizon.horizons(connection))
+    spent, refused, broken, served = (
+        connection.execute(query).fetchall() for query in (spent, refused, broken, served)
+    )
+    return Facts(books, is_version, spent, refused, broken, served, horizon.horizons(connection))
 
 
 def _open_books(connection: duckdb.DuckDBPyConnection, spans: Sequence[Span]) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pipelines.stage import Stage
-from pipelines.stages.annotate import first_error, level, strategies
+from pipelines.stages.annotate import check_domain, domain, first_error, level, strategies, verbosity
 from pipelines.stages.appeal import appeal, check_appeal
 from pipelines.stages.compose import check_compose, check_key_numbers, compose, key_numbers
+from pipelines.stages.contrast import check_contrast, contrast
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
@@ -19,6 +20,7 @@ from pipelines.stages.review import check_review, review
 from pipelines.stages.score import check_likelihood, likelihood, reward
 from pipelines.stages.select import select
 from pipelines.stages.sift import check_sift, sift
+from pipelines.stages.vary import check_vary, vary
 
 TEACHER = {"model": "teacher", "sampling": {}}
 REWARD = {"model": "reward", "sampling": {}, "prompt": "grade/response"}
@@ -86,7 +88,7 @@ STAGES: dict[str, Stage] = {
     ),
     "judge": Stage(
         judge,
-        version=1,
+        version=2,
         defaults={**JUDGE, "prompt": "judge/task"},
         tells=MATERIAL,
         check=check_judge,
@@ -95,11 +97,33 @@ STAGES: dict[str, Stage] = {
     "review": Stage(review, version=1, defaults=JUDGE, tells=MATERIAL, check=check_review, says=frozenset({""})),
     "prefer": Stage(
         prefer,
-        version=1,
+        version=2,
         defaults={**JUDGE, "prompt": "judge/pair"},
         tells=MATERIAL,
         check=check_prefer,
         says=frozenset({"preferred"}),
+    ),
+    "contrast": Stage(
+        contrast,
+        version=1,
+        defaults={
+            "prompt": ["judge/pair-verdict", "judge/pair-scores", "judge/pair-both"],
+            "single": ["judge/score"],
+            "forms": ["pair", "single"],
+        },
+        tells=MATERIAL,
+        check=check_contrast,
+        says=frozenset({"contrasted"}),
+        makes=frozenset({"judgement"}),
+    ),
+    "vary": Stage(
+        vary,
+        version=1,
+        defaults={**TEACHER, "prompt": "vary/instruction"},
+        tells=frozenset({"question"}),
+        check=check_vary,
+        says=frozenset({"varied"}),
+        makes=frozenset({"vary", "varied"}),
     ),
     "level": Stage(
         level,
@@ -109,9 +133,25 @@ STAGES: dict[str, Stage] = {
         check=check_votes,
         says=frozenset({"judged_level"}),
     ),
+    "domain": Stage(
+        domain,
+        version=1,
+        defaults={**JUDGE, "prompt": "annotate/domain"},
+        tells=MATERIAL,
+        check=check_domain,
+        says=frozenset({"judged_domain"}),
+    ),
+    "verbosity": Stage(
+        verbosity,
+        version=1,
+        defaults={**JUDGE, "prompt": "annotate/verbosity"},
+        tells=MATERIAL,
+        check=check_votes,
+        says=frozenset({"judged_verbosity"}),
+    ),
     "strategies": Stage(
         strategies,
-        version=1,
+        version=2,
         defaults={**JUDGE, "prompt": "judge/strategies"},
         tells=MATERIAL,
         check=check_votes,
@@ -119,7 +159,7 @@ STAGES: dict[str, Stage] = {
     ),
     "first_error": Stage(
         first_error,
-        version=1,
+        version=2,
         defaults={**JUDGE, "prompt": "judge/first-error"},
         tells=MATERIAL,
         check=check_votes,

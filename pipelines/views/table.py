@@ -18,6 +18,7 @@ from pipelines.views import (
     forms,
     instances,
     judging,
+    mixed,
     offline,
     planned,
     preference,
@@ -38,6 +39,7 @@ UNFIT = (
     *("switches", "strategy_count", "review_ratio", "boundary", "no_void_turns", "coherent", "failed_steps"),
     *("not_repetitive", "one_language", "no_prompt_words", "trace_length", "verbosity"),
     *("process_consistent", "shortest_right", "length_weighted", "no_words", "no_refusal"),
+    *("unlike", "made_by"),
 )
 
 # As `pipelines.inference.engine` splits a text that holds its own thinking.
@@ -145,7 +147,8 @@ create temp view imitated as
         from checked
     ) where is_right or (correct is null and coalesce(options, 'pass') = 'pass' and (reward is null or place = 1));
 
--- Tasks of judging one attempt, or which of two is better, whose answer a verifier knows; no reference was shown.
+-- Tasks of judging one attempt, or which of two is better, whose answer a verifier knows, or those who made the pair;
+-- no reference was shown.
 create temp view judging as
     with known as (select id, problem, verified from checked where verified in ('pass', 'fail')),
     asked as (
@@ -161,7 +164,10 @@ create temp view judging as
     select t.id, t.stage, t.parents, 'pair', one.problem, if(one.verified = 'pass', 'A', 'B')
     from asked t join known one on one.id = t.parents[1] join known other on other.id = t.parents[2]
     where len(t.parents) = 2 and one.verified <> other.verified
-    qualify count(*) over (partition by t.stage, list_sort(t.parents)) = 2;
+    qualify count(*) over (partition by t.stage, list_sort(t.parents)) = 2
+    union all
+    select t.id, t.stage, t.parents, json_extract_string(t.details, '$.form'), t.accepted, t.answer
+    from beside t where t.kind = 'judgement';
 """
 
 Kind = Literal["sft", "preference", "steps", "rl", "process", "offline"]
@@ -187,6 +193,13 @@ class View(NamedTuple):
 VIEWS: dict[str, View] = {
     "sft": View(sft.QUERY, sft.schema, 4, "sft", "every right answer, with its thinking, as a conversation"),
     "twins": View(twins.QUERY, twins.schema, 1, "sft", "right answers twice: with their thinking and without"),
+    "mixed": View(
+        mixed.QUERY,
+        mixed.schema,
+        1,
+        "sft",
+        "right answers, with their thinking where the problem is hard, else without",
+    ),
     "planned": View(
         planned.QUERY, planned.schema, 1, "sft", "plan, then thinking, then the answer or the posed task"
     ),
@@ -195,20 +208,20 @@ VIEWS: dict[str, View] = {
     ),
     "turns": View(turns.QUERY, turns.schema, 1, "sft", "right conversations of several turns, with what tools said"),
     "critique": View(
-        judging.CRITIQUE, judging.critique_schema, 1, "sft", "judgements that agree with the verifier, with reasons"
+        judging.CRITIQUE, judging.critique_schema, 2, "sft", "judgements that agree with the verifier, with reasons"
     ),
     "preference": View(
         preference.QUERY, preference.schema, 1, "preference", "right over wrong answers, or better over worse ones"
     ),
     "judge_preference": View(
-        judging.PREFERENCE, preference.schema, 1, "preference", "right over wrong judgements, of pairs in both orders"
+        judging.PREFERENCE, preference.schema, 2, "preference", "right over wrong judgements, of pairs in both orders"
     ),
     "step_preference": View(
         step_preference.QUERY, step_preference.schema, 1, "steps", "right over wrong answers from where they part"
     ),
     "rl": View(rl.QUERY, rl.schema, 2, "rl", "prompts with the answer and the verifier that rewards it"),
     "forms": View(forms.QUERY, forms.schema, 2, "rl", "the same as a choice and as an open question"),
-    "judge": View(judging.JUDGE, judging.judge_schema, 1, "rl", "tasks of judging whose answer a verifier knows"),
+    "judge": View(judging.JUDGE, judging.judge_schema, 2, "rl", "tasks of judging whose answer a verifier knows"),
     "process": View(
         process.QUERY, process.schema, 1, "process", "steps, each labelled as before the first error or not"
     ),

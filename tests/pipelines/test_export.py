@@ -36,6 +36,8 @@ SOME = [
     *[("open-instruct", "preference"), ("nemo-rl", "judge_preference"), ("skyrl", "rl"), ("llama-factory", "turns")],
     *[("llama-factory-alpaca", "planned"), ("axolotl", "process"), ("openr1", "offline"), ("nemotron", "critique")],
     *[("verifiers", "forms"), ("trl", "instances")],
+    ("verifiers", "forms"),
+    ("verl", "mixed"),
 ]
 """Each consumer and each view once."""
 

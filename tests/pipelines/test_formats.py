@@ -127,7 +127,7 @@ def test_types_are_plain(key: tuple[str, str], entry: Format):
 
 
 NULLABLE = {
-    *("domain", "pass_rate", "sampling_weight", "attempt_id"),
+    *("domain", "pass_rate", "sampling_weight", "pair_id", "attempt_id"),
     *("source", "license", "version", "category", "answer", "solution", "problem_type", "question_type"),
     "correctness_llama",
 }

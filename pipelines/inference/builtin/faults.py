@@ -1,7 +1,7 @@
 """How often the builtin engine goes wrong, and in which way."""
 
 import dataclasses
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,18 @@ class Faults:
     """Of a chain of problems only the last answer is listed."""
     misjudge_key: float = dataclasses.field(default=0.08, repr=False)
     """A number of a problem is called key though the answer does not hang on it, or the other way round."""
+    misjudge: float = field(default=0.08, repr=False)
+    """A judgement is turned round: right for wrong, the worse for the better, a strategy missed."""
+    first_place: float = field(default=0.08, repr=False)
+    """Of two responses the first is preferred, whatever it says."""
+    vague: float = field(default=0.08, repr=False)
+    """A critique says nothing that could be checked."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if not 0 <= value <= 1:
-                raise ValueError(f"{field.name} is a probability between 0 and 1, not {value!r}")
+                raise ValueError(f"{each.name} is a probability between 0 and 1, not {value!r}")
         posing = self.wrong_author + self.malformed + self.truncated + self.near_duplicate
         posing += self.ambiguous + self.leak + self.refuse
         if posing > 1:
@@ -80,4 +86,7 @@ NONE = Faults(
     evolve_beyond=0,
     last_only=0,
     misjudge_key=0,
+    misjudge=0,
+    first_place=0,
+    vague=0,
 )

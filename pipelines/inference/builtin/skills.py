@@ -4,6 +4,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from . import chains
+from .instruct import vary
+from .judges import notes, recheck, verdicts
+from .solve import aloud
 from .tasks import evolve, listing, review
 
 
@@ -25,4 +28,9 @@ SKILLS: dict[str, Skill] = {
     "apologise": Skill(evolve.read_beyond, evolve.apologise),
     "chain": Skill(chains.read_chain, chains.solve_chain),
     "key number": Skill(chains.read_key, chains.judge_key),
+    "verdict": Skill(verdicts.read, verdicts.reply),
+    "note": Skill(notes.read, notes.reply),
+    "recheck": Skill(recheck.read, recheck.reply),
+    "think aloud": Skill(aloud.read, aloud.reply),
+    "vary": Skill(vary.read, vary.reply),
 }
