@@ -8,8 +8,10 @@ from pipelines.stages.appeal import appeal, check_appeal
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
+from pipelines.stages.go_on import check_go_on, go_on
 from pipelines.stages.grade import check_grade, grade
 from pipelines.stages.judge import check_judge, check_prefer, check_votes, judge, prefer
+from pipelines.stages.options import check_options, options
 from pipelines.stages.paraphrases import check_paraphrases, paraphrases
 from pipelines.stages.pose import check_pose, pose
 from pipelines.stages.recheck import recheck
@@ -36,6 +38,8 @@ STAGES: dict[str, Stage] = {
         check=check_expand,
         says=frozenset({"budget"}),
     ),
+    "options": Stage(options, version=1, check=check_options, says=frozenset({"one_key"})),
+    "go_on": Stage(go_on, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_go_on),
     "sift": Stage(sift, version=1, check=check_sift),
     "forms": Stage(forms, version=1, check=check_forms, makes=frozenset({"form"})),
     "grade": Stage(

@@ -24,6 +24,7 @@ from pipelines.views import (
     rl,
     sft,
     step_preference,
+    thoughts,
     turns,
     twins,
 )
@@ -36,6 +37,7 @@ BATCH_BYTES = 32 << 20
 UNFIT = (
     *("switches", "strategy_count", "review_ratio", "boundary", "no_void_turns", "coherent", "failed_steps"),
     *("not_repetitive", "one_language", "no_prompt_words", "trace_length", "verbosity"),
+    *("no_leak_words", "not_repeated", "thought_and_answer"),
     *("process_consistent", "shortest_right", "length_weighted"),
 )
 
@@ -166,7 +168,7 @@ create temp view judging as
 Kind = Literal["sft", "preference", "steps", "rl", "process", "offline"]
 """What training a view is for, and so the columns that all of its kind have.
 
-sft: `messages`, of which the last is to be learnt (`turns` says which by `train`). preference: `prompt`, `chosen`
+sft: `messages`, of which the last is to be learnt (`turns` says which by `train`, `continued` from where by `begun`). preference: `prompt`, `chosen`
 and `rejected`, all messages. steps: `prompt` (messages), and the texts `prefix`, `chosen` and `rejected`. rl:
 `prompt` (messages), `answer` and `verifier`. process: `prompt` (messages), `steps` and `labels`. offline: `prompt`
 and `completion` (messages), `label` and `reward`.
@@ -198,6 +200,16 @@ VIEWS: dict[str, View] = {
     ),
     "judge_preference": View(
         judging.PREFERENCE, preference.schema, 1, "preference", "right over wrong judgements, of pairs in both orders"
+    ),
+    "continued": View(
+        thoughts.CONTINUED, thoughts.continued_schema, 1, "sft", "right long thoughts; what was wrong is not learnt"
+    ),
+    "thought_preference": View(
+        thoughts.PREFERENCE,
+        preference.schema,
+        1,
+        "preference",
+        "right over wrong thoughts, corrected and short ones",
     ),
     "step_preference": View(
         step_preference.QUERY, step_preference.schema, 1, "steps", "right over wrong answers from where they part"

@@ -1,6 +1,6 @@
 """How often the builtin engine goes wrong, and in which way."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,22 @@ class Faults:
     defective: float = 0.2
     """A posed instruction lacks its material, contradicts itself, or says too little."""
 
+    bad_key: float = field(default=0.015, repr=False)
+    """The key of a choice about a passage stands there twice, or nowhere."""
+    misread: float = field(default=0.25, repr=False)
+    """A passage is misread, more often where it is hard."""
+    leak_words: float = field(default=0.45, repr=False)
+    """A thought speaks of what it was told, where it should only look."""
+    unclosed: float = field(default=0.04, repr=False)
+    """A long thought never ends, or has no answer behind it."""
+    copied: float = field(default=0.05, repr=False)
+    """A long thought copies from the demonstrations that it was shown."""
+
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if not 0 <= value <= 1:
-                raise ValueError(f"{field.name} is a probability between 0 and 1, not {value!r}")
+                raise ValueError(f"{each.name} is a probability between 0 and 1, not {value!r}")
         posing = self.wrong_author + self.malformed + self.truncated + self.near_duplicate
         posing += self.ambiguous + self.leak + self.refuse
         if posing > 1:
@@ -52,4 +63,9 @@ NONE = Faults(
     leak=0,
     refuse=0,
     defective=0,
+    bad_key=0,
+    misread=0,
+    leak_words=0,
+    unclosed=0,
+    copied=0,
 )

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from . import looking, passages
+
 
 class Skill(NamedTuple):
     """`read` tells a request for it by a prompt's stable parts, and is None for every other prompt; `reply` answers.
@@ -14,4 +16,7 @@ class Skill(NamedTuple):
     reply: Callable[..., str]
 
 
-SKILLS: dict[str, Skill] = {}
+SKILLS: dict[str, Skill] = {
+    "pose a choice": Skill(passages.passage_in, passages.posed),
+    "look": Skill(looking.question_in, looking.thought),
+}
