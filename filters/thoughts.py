@@ -15,6 +15,7 @@ from filters.answers import answer_matches
 from filters.rule import Case, Check, Ruling, failed, passed, unsure
 from filters.selection_groups import by_length, lengths_of
 from filters.trace import trace
+from filters.votes import scores_in
 from filters.words import words as words_in
 from pipelines.records import Attempt
 
@@ -89,9 +90,9 @@ def _thought_and_answer(attempt: Attempt) -> Ruling:
 
 
 def thought_class(case: Case, check: Check) -> Iterator[Ruling]:
-    """Tell of each attempt whether it is right, and of one that continues another whether that was: O is right, X not.
+    """Tell of each attempt whether it is right, O or X, and of one that continues another whether that was.
 
-    The value is O or X, and of continuations OO, OX, XO (it corrected itself) or XX, as LongPerceptualThoughts calls
+    The value is one of these, and of continuations OO, OX, XO (it corrected itself) or XX, as LongPerceptualThoughts calls
     them (arXiv 2504.15362). Right is what the verifier says against the key, and nothing else.
     """
     right = {each.about[0]: each.status for each in answer_matches(case, check) if each.about}
@@ -142,21 +143,28 @@ def thought_picks(case: Case, check: Check, *, keep: int = 1, seed: int = 42) ->
 # --- What is left ---------------------------------------------------------------------------------------------
 
 
-def usable(case: Case, check: Check, *, at_least: int = 1) -> list[Ruling]:
-    """Pass a problem with so many attempts that ended, that nothing before failed, and of which none is undecided.
+def usable(case: Case, check: Check, *, at_least: int = 1, reward_at_least: float = 0.0) -> list[Ruling]:
+    """Pass a problem with so many attempts that ended, that nothing before failed, and that are good.
 
-    Where the problem has a reference that means: right. The score is how many there are.
+    Good is what `answer_matches` passed where the problem has a reference, and elsewhere what has a reward of so
+    much, if that is asked for. The score is how many there are.
     """
-    matched = [each for each in case.verdicts if each.rule.startswith("answer_matches@")]
-    right = {id for each in matched if each.status == "pass" for id in each.subjects}
-    gone = _failed(case)
-    left = [each for each in case.attempts if each.finish == "stop" and each.id not in gone]
-    if matched and case.problem.answer:
-        left = [each for each in left if each.id in right]
+    gone, good = _failed(case), _good(case, reward_at_least)
+    left = [each for each in case.attempts if each.finish == "stop" and each.id not in gone and each.id in good]
     context = {"n": len(case.attempts)}
     if len(left) < at_least:
         return [failed("too few attempts are left", score=float(len(left)), context=context)]
     return [passed(score=float(len(left)), context=context)]
+
+
+def _good(case: Case, reward: float) -> set[str]:
+    """The ids of what is right, or of what is rated well where nothing can be right."""
+    if case.problem.answer:
+        matched = [each for each in case.verdicts if each.rule.startswith("answer_matches@")]
+        return {id for each in matched if each.status == "pass" for id in each.subjects}
+    if reward <= 0:
+        return {each.id for each in case.attempts}
+    return {id for id, scored in scores_in(case, "reward").items() if scored.score >= reward}
 
 
 def _failed(case: Case) -> set[str]:

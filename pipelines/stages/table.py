@@ -10,6 +10,7 @@ from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
 from pipelines.stages.go_on import check_go_on, go_on
 from pipelines.stages.grade import check_grade, grade
+from pipelines.stages.guided import check_guided, guided
 from pipelines.stages.judge import check_judge, check_prefer, check_votes, judge, prefer
 from pipelines.stages.options import check_options, options
 from pipelines.stages.paraphrases import check_paraphrases, paraphrases
@@ -40,6 +41,13 @@ STAGES: dict[str, Stage] = {
     ),
     "options": Stage(options, version=1, check=check_options, says=frozenset({"one_key"})),
     "go_on": Stage(go_on, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_go_on),
+    "guided": Stage(
+        guided,
+        version=1,
+        defaults={**TEACHER, "prompt": "think/guided", "plainly": "think/plain"},
+        tells=frozenset({"question", "guidance"}),
+        check=check_guided,
+    ),
     "sift": Stage(sift, version=1, check=check_sift),
     "forms": Stage(forms, version=1, check=check_forms, makes=frozenset({"form"})),
     "grade": Stage(

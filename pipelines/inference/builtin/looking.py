@@ -1,7 +1,7 @@
 """Answering choices about a passage: a short thought, or a longer one that goes on from a cue.
 
-It looks for the sentence that a question is about. Now and then it misreads one, more often in hard questions; a longer
-thought looks again, and mostly finds what was wrong.
+It looks for the sentence that a question is about. Now and then it misreads one, more often in hard questions; a
+longer thought looks again, and mostly finds what was wrong.
 """
 
 import re
@@ -15,7 +15,8 @@ from .faults import Faults
 ASKED = re.compile(r"(.*?)\n\n(?:Think first|Think for as long)\b.*</think>.*</answer>", re.S)
 OPTION = re.compile(r"^\(?([A-J])[.)] (.+)$", re.M)
 NAMED = re.compile(r"\b[Oo]ption \(?([A-J])\b|\(([A-J])\)")
-WORDS = dict(zip("two three four five six seven eight nine ten eleven twelve".split(), range(2, 13), strict=True))
+NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+WORDS = {word: n for n, word in enumerate(NUMBERS, start=2)}
 CORRECTS, CONFIRMS = 0.65, 0.88  # how often a second look finds a mistake, and lets stand what is right
 RUNS_ON = 0.05
 LEAKS = ("The description says it plainly.", "That is what the text states.", "It was mentioned that way.")

@@ -1,7 +1,7 @@
 """Choices about passages: posed from what the sentences of a passage say.
 
-It reads sentences of five plain forms and passes over all others. Nothing here is shared with `looking`, which answers
-such questions.
+It reads sentences of five plain forms and passes over all others. Nothing here is shared with `looking`, which
+answers such questions.
 """
 
 import re

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import looking, passages
+from . import long_thought, looking, passages
 
 
 class Skill(NamedTuple):
@@ -18,5 +18,6 @@ class Skill(NamedTuple):
 
 SKILLS: dict[str, Skill] = {
     "pose a choice": Skill(passages.passage_in, passages.posed),
+    "think at length": Skill(long_thought.task_in, long_thought.thought),
     "look": Skill(looking.question_in, looking.thought),
 }
