@@ -92,8 +92,8 @@ def _thought_and_answer(attempt: Attempt) -> Ruling:
 def thought_class(case: Case, check: Check) -> Iterator[Ruling]:
     """Tell of each attempt whether it is right, O or X, and of one that continues another whether that was.
 
-    The value is one of these, and of continuations OO, OX, XO (it corrected itself) or XX, as LongPerceptualThoughts calls
-    them (arXiv 2504.15362). Right is what the verifier says against the key, and nothing else.
+    The value is one of these, and of continuations OO, OX, XO (it corrected itself) or XX, as LongPerceptualThoughts
+    calls them (arXiv 2504.15362). Right is what the verifier says against the key, and nothing else.
     """
     right = {each.about[0]: each.status for each in answer_matches(case, check) if each.about}
     for attempt in case.attempts:

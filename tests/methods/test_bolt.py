@@ -17,13 +17,15 @@ from typing import Any
 import orjson
 import pytest
 
+from filters.rule import Case
 from filters.trace import strategies
-from filters.trace_text import longest_copy
+from filters.trace_text import longest_copy, no_prompt_words
 from filters.words import words
 from flows import make
 from flows.make import Made
 from pipelines.recipe import BadRecipe
 from pipelines.stages.guided import read_demonstrations
+from tests.filters.cases import task
 from tests.filters.trace_cases import ruled, thought
 from tests.methods import lines
 from tests.small import attempts, verdicts
@@ -94,16 +96,11 @@ def test_no_row_shares_thirteen_words_with_a_demonstration(made: Made) -> None:
 
 
 def test_a_copy_of_thirteen_words_is_found_and_one_of_twelve_is_not() -> None:
-    from filters.trace_text import no_prompt_words
-    from tests.filters.cases import task
-
     of = task("How many?")
     for count, status in ((12, "pass"), (13, "fail")):
         copied = " ".join(TEN[0].thought.split()[:count])
         attempt = thought(of, f"I begin. {copied} Now on.", "2")
         asked = attempt.turns[0]._replace(content=f"{TEN[0].thought}\n\n{of.question}")
-        from filters.rule import Case
-
         case = Case(of, None, [attempt._replace(turns=(asked, attempt.turns[1]))])
         assert [each.status for each in ruled(no_prompt_words, case, at_most_words=12)] == [status]
 

@@ -27,6 +27,7 @@ from flows import make
 from flows.make import Made
 from pipelines.inference.builtin import Faults, reply
 from pipelines.records import Attempt, Problem
+from pipelines.stages.go_on import CUES
 from pipelines.stages.options import Choice, choice_of
 from pipelines.stages.pose import Posing, read_posing
 from prompts.template import load
@@ -119,7 +120,7 @@ def choices(n: int, faults: Faults) -> list[Choice | str]:
 
 
 def test_a_choice_has_one_key_among_its_options_and_keys_stand_anywhere() -> None:
-    made = [each for each in choices(240, Faults(refuse=0, malformed=0)) if isinstance(each, Choice)]
+    made = [each for each in choices(100, Faults(refuse=0, malformed=0)) if isinstance(each, Choice)]
     for each in made:
         options = choice.options_in(each.question)
         assert len(options) >= 3
@@ -180,9 +181,8 @@ def test_of_each_problem_at_most_one_right_and_one_corrected_thought_is_learnt(r
     for row in rows:
         text = row["messages"][-1]["content"]
         assert (row["begun"] > 0) == (row["class"] == "XO")
-        assert (
-            text[row["begun"] :].lstrip().startswith(("Wait,", "Hmm,", "Alternatively,", "Let's")) or not row["begun"]
-        )
+        if row["begun"]:
+            assert text[row["begun"] :].lstrip().startswith(CUES)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from pipelines.inference.model import Model
 from pipelines.records import Attempt
 from pipelines.stages.guided import check_guided, read_demonstrations
 from prompts.template import load
-from tests.each import each_of
 from tests.pipelines.stages.bench import Bench, posed
 
 SAID = "<think>\nHm, one and one.\n</think>\n\n\\boxed{2}"
@@ -63,17 +63,11 @@ def test_without_demonstrations_the_instruction_is_the_same(tmp_path: Path):
     assert orjson.loads(attempts[0].details)["demonstrations"] == []
 
 
-@each_of(
-    [
-        {"message": {"content": "2", "reasoning_content": "Hm."}, "finish_reason": "stop"},
-        {"message": {"content": "2", "reasoning": "Hm."}, "finish_reason": "stop"},
-    ]
-)
-def test_a_model_that_reasons_by_itself_ends_the_run(choice: dict[str, Any]):
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder, pytest.raises(Misconfigured, match="reasons by itself"):
-        guided(Path(folder), {"choices": [choice]}, n=1)
+def test_a_model_that_reasons_by_itself_ends_the_run(tmp_path: Path):
+    for field in ("reasoning_content", "reasoning"):
+        choice = {"message": {"content": "2", field: "Hm."}, "finish_reason": "stop"}
+        with pytest.raises(Misconfigured, match="reasons by itself"):
+            guided(tmp_path, {"choices": [choice]}, n=1)
 
 
 def test_so_does_one_whose_reasoning_is_only_counted(tmp_path: Path):
@@ -92,11 +86,7 @@ def test_what_cannot_be_shown_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="needs seeds"):
         check_guided({**given, "shown": 1, "n": 1, "plainly": load("pose/plain")})
     with pytest.raises(ValueError, match="reasoning = true"):
-        check_guided({**given, "shown": 1, "n": 1, "model": Model(**{**vars_of(plain), "reasoning": True})})
-
-
-def vars_of(model: Model) -> dict[str, Any]:
-    return {"role": model.role, "engine": model.engine, "name": model.name}
+        check_guided({**given, "shown": 1, "n": 1, "model": dataclasses.replace(plain, reasoning=True)})
 
 
 def test_a_line_that_is_no_demonstration_is_named(tmp_path: Path):
