@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelines.stage import Stage
+from pipelines.stages.agree import agree, check_agree
 from pipelines.stages.annotate import first_error, level, strategies
 from pipelines.stages.appeal import appeal, check_appeal
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
@@ -41,6 +42,14 @@ STAGES: dict[str, Stage] = {
     ),
     "options": Stage(options, version=1, check=check_options, says=frozenset({"one_key"})),
     "go_on": Stage(go_on, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_go_on),
+    "agree": Stage(
+        agree,
+        version=1,
+        defaults={**JUDGE, "prompt": "judge/agrees"},
+        tells=MATERIAL,
+        check=check_agree,
+        says=frozenset({"agreed"}),
+    ),
     "guided": Stage(
         guided,
         version=1,

@@ -148,7 +148,7 @@ def test_each_stage_is_made_again_alone_and_asks_nobody(made: Made, data: Path) 
     by_stage: dict[str, list[Path]] = {}
     for path in outputs.glob("*/*/manifest.json"):
         by_stage.setdefault(orjson.loads(path.read_bytes())["closure"]["stage"], []).append(path.parent)
-    assert len(by_stage) == 7
+    assert len(by_stage) == 9
     for folders in by_stage.values():
         kept = {path: path.stat().st_mtime_ns for path in outputs.glob("*/*/manifest.json")}
         for folder in folders:

@@ -16,9 +16,11 @@ ASKED = re.compile(r"(.*?)\n\n(?:Think first|Think for as long)\b.*</think>.*</a
 OPTION = re.compile(r"^\(?([A-J])[.)] (.+)$", re.M)
 NAMED = re.compile(r"\b[Oo]ption \(?([A-J])\b|\(([A-J])\)")
 NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+ENDED = re.compile(r"<response>\n(.*)\n\nAnswer: (.*?)\n</response>", re.S)
 WORDS = {word: n for n, word in enumerate(NUMBERS, start=2)}
 CORRECTS, CONFIRMS = 0.65, 0.88  # how often a second look finds a mistake, and lets stand what is right
 RUNS_ON = 0.05
+MISJUDGES = 0.05
 LEAKS = ("The description says it plainly.", "That is what the text states.", "It was mentioned that way.")
 LOOKS = ("let me look once more", "I should look at that again", "I had better go over this slowly")
 FILLER = "I look from one end to the other, and then back again, to be sure that I miss nothing."
@@ -30,6 +32,13 @@ class Seen(NamedTuple):
     passage: str
     question: str
     options: Mapping[str, str]
+
+
+class End(NamedTuple):
+    """The last words of a thought, and the answer that was given."""
+
+    words: str
+    answer: str
 
 
 class Found(NamedTuple):
@@ -86,6 +95,23 @@ def longer(seen: Seen, given: str, *, rng: Random, faults: Faults) -> str:
     )
     lines += [FILLER] * 20 if rng.random() < RUNS_ON else []
     return f" {' '.join([*lines, turned])}\n</think>\n\n<answer>{picked}</answer>"
+
+
+def end_in(prompt: str) -> End | None:
+    """A request to compare the end of a thought with its answer; None for every other prompt."""
+    found = ENDED.search(prompt) if "last words of a thought" in prompt else None
+    return End(found[1], found[2]) if found else None
+
+
+def compared(end: End, given: str, *, rng: Random, faults: Faults) -> str:
+    """Whether the option that the words name last is the answer; now and then the reply has no form."""
+    named = [first or second for first, second in NAMED.findall(end.words)]
+    same = bool(named) and named[-1] in re.findall(r"[A-J]", end.answer)
+    if rng.random() < faults.malformed:
+        return "They may well agree."
+    said = "yes" if same != (rng.random() < MISJUDGES) else "no"
+    reason = f"The words end with option {named[-1] if named else '?'}."
+    return f"<reason>\n{reason}\n</reason>\n<verdict>\n{said}\n</verdict>"
 
 
 def verdict(at: str, picked: str, rng: Random) -> str:

@@ -19,5 +19,6 @@ class Skill(NamedTuple):
 SKILLS: dict[str, Skill] = {
     "pose a choice": Skill(passages.passage_in, passages.posed),
     "think at length": Skill(long_thought.task_in, long_thought.thought),
+    "compare an end": Skill(looking.end_in, looking.compared),
     "look": Skill(looking.question_in, looking.thought),
 }

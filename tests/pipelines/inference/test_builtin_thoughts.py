@@ -122,3 +122,10 @@ def test_unclosed_and_copied_thoughts_come_at_their_rate() -> None:
     shown = " ".join(guidance(TEN[:3]).split())
     runs = [" ".join(each.split("\n\n")[1].split()) for each in told]
     assert 0.18 <= sum(len(each.split()) > 15 and each in shown for each in runs) / 50 <= 0.45
+
+
+def test_an_end_that_names_another_option_is_told_and_now_and_then_misjudged() -> None:
+    for answer, word in (("B", "yes"), ("C", "no")):
+        material = f"<task>\nWhich?\n</task>\n<response>\n... so it stays option B.\n\nAnswer: {answer}\n</response>"
+        told = [say("judge/agrees", seed, material=material) for seed in range(20)]
+        assert sum(f"<verdict>\n{word}\n</verdict>" in each for each in told) >= 16
