@@ -15,22 +15,28 @@ from pathlib import Path
 from typing import Any
 
 from filters.artifact import Artifact
+from filters.table import RULES
 from pipelines import curriculum as curricula
+from pipelines.earlier import Earlier, earlier_of
 from pipelines.inference.budget import LIMITS
 from pipelines.inference.engines import parse_model
 from pipelines.inference.model import BadModel, Model, Sampling
 from pipelines.recipe import KEYS, BadRecipe, checked, find_file, known, nearest, positive, stage_name
 from pipelines.rows import BadRows, Rows, Seeds
 from pipelines.rules import artifact_of, bind_rule, check_said
-from pipelines.stage import BoundRule, Order, Stage, Step
+from pipelines.stage import NOT, BoundRule, Order, Stage, Step, says
 from pipelines.stages.table import STAGES
+from pipelines.store import data_folder
 from pipelines.views.table import VIEWS
 from prompts.template import Template, TemplateError, load
 
 PRICES = {"input", "output"}
 TARGET_KEYS = {"accepted", "candidates"}
+RUNNERS = ("here", "ray")  # where shards are run, which changes no fact
 SHARD_BYTES = 256 << 20  # what the answers of one shard may come to, at their longest
 TOKEN_BYTES = 5  # of text, at the most that is usual
+TAKEN = {*RULES, "accepted"}.union(*(stage.says for stage in STAGES.values()))
+"""Names that verdicts already go by."""
 
 
 @dataclass
@@ -51,6 +57,8 @@ class Recipe:
     curriculum: list[curricula.Stage] = field(default_factory=list)
     order: curricula.Order = "draw"  # within the stages of the curriculum
     budget: dict[str, float] = field(default_factory=dict)  # what making a version may take, of LIMITS
+    runner: str = "here"  # of RUNNERS, if nobody says another
+    earlier: list[Earlier] = field(default_factory=list)  # versions whose rows are not to come again
 
     @property
     def seeds(self) -> Seeds | None:
@@ -88,7 +96,9 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
     known(target, TARGET_KEYS, "target")
     views = _views(value.get("views", ["sft", "rl"]))
     models = {role: parse_model(role, spec) for role, spec in value.get("models", {}).items()}
-    steps = _steps(value, models, folder)
+    name = _dataset_name(value["name"])
+    earlier = earlier_of(value.get("earlier", []), data_folder() / "datasets" / name)
+    steps = _steps(value, models, folder, earlier)
     used = {step.parameters["model"].role for step in steps if isinstance(step.parameters.get("model"), Model)}
     if idle := models.keys() - used:
         raise BadRecipe(
@@ -98,7 +108,7 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
         raise BadRecipe("draws from seeds never end: say target.accepted, target.candidates, or both")
     selection = steps.pop() if steps[-1].stage is STAGES["select"] else None
     return Recipe(
-        name=_dataset_name(value["name"]),
+        name=name,
         value=value,
         folder=folder,
         seed=checked(value.get("seed", 0), int, "seed"),
@@ -110,6 +120,8 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
         selection=selection,
         views=views,
         budget=_budget(value.get("budget", {}), models),
+        runner=_runner(value.get("run", {})),
+        earlier=earlier,
         **_curriculum(value.get("curriculum", {}), views),
     )
 
@@ -147,6 +159,15 @@ def _budget(table: Mapping[str, Any], models: Mapping[str, Model]) -> dict[str, 
     return dict(table)
 
 
+def _runner(table: Mapping[str, Any]) -> str:
+    """The runner that `[run]` names."""
+    known(table, {"runner"}, "run")
+    name = checked(table.get("runner", "here"), str, "run.runner")
+    if name not in RUNNERS:
+        raise BadRecipe(f"no runner {name!r}{nearest(name, RUNNERS)}; there are: {', '.join(RUNNERS)}")
+    return name
+
+
 def _views(given: Any) -> list[str]:
     for name in checked(given, list, "views"):
         if name not in VIEWS:
@@ -175,7 +196,9 @@ def rows_per_shard(wanted: int, steps: Sequence[Step]) -> int:
     return max(1, min(wanted, SHARD_BYTES // max(1, tokens * TOKEN_BYTES)))
 
 
-def _steps(value: Mapping[str, Any], models: Mapping[str, Model], folder: Path) -> list[Step]:
+def _steps(
+    value: Mapping[str, Any], models: Mapping[str, Model], folder: Path, earlier: Sequence[Earlier]
+) -> list[Step]:
     tables = value.get("stages")
     if not tables:
         raise BadRecipe("the recipe has no [[stages]]")
@@ -189,7 +212,7 @@ def _steps(value: Mapping[str, Any], models: Mapping[str, Model], folder: Path) 
         if steps and steps[-1].stage is STAGES["select"]:
             raise BadRecipe(f"stage {step.name!r}: nothing comes after select")
         steps.append(step)
-    _give_order(steps)
+    _give_order(steps, earlier)
     _check_said(steps)
     return steps
 
@@ -200,7 +223,11 @@ def _check_said(steps: Sequence[Step]) -> None:
     made: set[str] = set()
     for step in steps:
         _check_beside(step, said, made)
-        said |= step.stage.says
+        if "" in step.stage.says and step.name in TAKEN:
+            raise BadRecipe(
+                f"stage {step.name!r} says what it finds under its name, and that is taken: give it another"
+            )
+        said |= says(step.stage, step.name)
         made |= step.stage.makes
         for each in step.parameters.get("rules", []):
             check_said(each, said, f"stage {step.name!r}")
@@ -213,7 +240,7 @@ def _check_beside(step: Step, said: set[str], made: set[str]) -> None:
     if of and of not in made:
         there = f"they make: {', '.join(sorted(made))}" if made else "they make none"
         raise BadRecipe(f"stage {step.name!r}: no stage before puts problems of = {of!r} beside the draws; {there}")
-    if only and only not in said:
+    if only and only.removeprefix(NOT) not in said:
         raise BadRecipe(
             f"stage {step.name!r}: no stage before says only = {only!r}; they say: {', '.join(sorted(said))}"
         )
@@ -270,9 +297,9 @@ def _value(given: Any, hint: Any, where: str, models: Mapping[str, Model], folde
         if given not in models:
             raise BadRecipe(f"{where}: no model {given!r}; the recipe defines: {', '.join(models) or 'none'}")
         return models[given]
-    if hint in (Seeds, Rows):
+    if hint in (Seeds, Seeds | None, Rows):
         rows = _rows(given, where, folder)
-        return Seeds(rows) if hint is Seeds else rows
+        return rows if hint is Rows else Seeds(rows)
     if hint is Artifact:
         return artifact_of(given, where, folder)
     if hint == list[BoundRule]:
@@ -301,10 +328,10 @@ def _check_rules(name: str, use: str, rules: Sequence[BoundRule]) -> None:
         raise BadRecipe(f"stage {name!r}: the rule {', '.join(sorted(doubled))} is there twice")
 
 
-def _give_order(steps: Sequence[Step]) -> None:
-    """Steps with ordered rules get a turnstile, and know the seeds that the first step draws from."""
-    seeds = next((each for each in steps[0].parameters.values() if isinstance(each, Seeds)), None)
+def _give_order(steps: Sequence[Step], earlier: Sequence[Earlier]) -> None:
+    """Steps with ordered rules get a turnstile, and know the seeds that the first step draws from, and other rows."""
+    seeds, also, *_ = *(each for each in steps[0].parameters.values() if isinstance(each, Seeds)), None, None
     for step in steps:
         ordered = [each for each in step.parameters.get("rules", []) if each.rule.kind == "ordered"]
         if ordered:
-            step.order = Order(ordered, seeds)
+            step.order = Order(ordered, seeds, also=also, earlier=earlier)

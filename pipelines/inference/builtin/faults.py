@@ -1,6 +1,7 @@
 """How often the builtin engine goes wrong, and in which way."""
 
-from dataclasses import dataclass, field, fields
+import dataclasses
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,30 @@ class Faults:
     """The engine declines a request it could have served."""
     defective: float = 0.2
     """A posed instruction lacks its material, contradicts itself, or says too little."""
+    task_unusable: float = dataclasses.field(default=0.1, repr=False)
+    """A task for a list is about pictures or files, wants a program, begins with a sign, or is too short."""
+    instance_bad: float = dataclasses.field(default=0.08, repr=False)
+    """An instance has no output, one like its input, or a colon at its end; or two contradict each other."""
+    review_wrong: float = dataclasses.field(default=0.08, repr=False)
+    """A yes or no about a task is the opposite of what would be true."""
+    review_unread: float = dataclasses.field(default=0.03, repr=False)
+    """A yes or no about a task is not in the form that was asked for."""
+    evolve_idle: float = dataclasses.field(default=0.1, repr=False)
+    """A task that is to be made harder is only said in other words."""
+    evolve_leak: float = dataclasses.field(default=0.05, repr=False)
+    """A rewritten task speaks of the rewriting."""
+    evolve_beyond: float = dataclasses.field(default=0.04, repr=False)
+    """A rewritten task asks for what the engine cannot do, and says so when it is asked."""
 
-    bad_key: float = field(default=0.015, repr=False)
+    bad_key: float = dataclasses.field(default=0.015, repr=False)
     """The key of a choice about a passage stands there twice, or nowhere."""
-    misread: float = field(default=0.25, repr=False)
+    misread: float = dataclasses.field(default=0.25, repr=False)
     """A passage is misread, more often where it is hard."""
-    leak_words: float = field(default=0.45, repr=False)
+    leak_words: float = dataclasses.field(default=0.45, repr=False)
     """A thought speaks of what it was told, where it should only look."""
-    unclosed: float = field(default=0.04, repr=False)
+    unclosed: float = dataclasses.field(default=0.04, repr=False)
     """A long thought never ends, or has no answer behind it."""
-    copied: float = field(default=0.05, repr=False)
+    copied: float = dataclasses.field(default=0.05, repr=False)
     """A long thought copies from the demonstrations that it was shown."""
 
     def __post_init__(self) -> None:
@@ -68,4 +83,11 @@ NONE = Faults(
     leak_words=0,
     unclosed=0,
     copied=0,
+    task_unusable=0,
+    instance_bad=0,
+    review_wrong=0,
+    review_unread=0,
+    evolve_idle=0,
+    evolve_leak=0,
+    evolve_beyond=0,
 )

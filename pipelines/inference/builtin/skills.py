@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from . import long_thought, looking, passages
+from .tasks import evolve, listing, review
 
 
 class Skill(NamedTuple):
@@ -21,4 +22,9 @@ SKILLS: dict[str, Skill] = {
     "think at length": Skill(long_thought.task_in, long_thought.thought),
     "compare an end": Skill(looking.end_in, looking.compared),
     "look": Skill(looking.question_in, looking.thought),
+    "add a task": Skill(listing.read_add, listing.add),
+    "instances": Skill(listing.read_instances, listing.instances),
+    "evolve": Skill(evolve.read, evolve.evolve),
+    "review a task": Skill(review.read, review.review),
+    "apologise": Skill(evolve.read_beyond, evolve.apologise),
 }
