@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from .faults import Faults
 
-ASKED = re.compile(r"(.*?)\n\n(?:Think first|Think for as long)\b.*</think>.*</answer>", re.S)
+ASKED = re.compile(r"(.*?)\n\n(?:Think first|Take as long)\b.*</think>.*</answer>", re.S)
 OPTION = re.compile(r"^\(?([A-J])[.)] (.+)$", re.M)
 NAMED = re.compile(r"\b[Oo]ption \(?([A-J])\b|\(([A-J])\)")
 NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
