@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pipelines.stage import Stage
+from pipelines.stages.agree import agree, check_agree
 from pipelines.stages.annotate import check_domain, domain, first_error, level, strategies, verbosity
 from pipelines.stages.appeal import appeal, check_appeal
 from pipelines.stages.compose import check_compose, check_key_numbers, compose, key_numbers
@@ -10,9 +11,12 @@ from pipelines.stages.contrast import check_contrast, contrast
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
+from pipelines.stages.go_on import check_go_on, go_on
 from pipelines.stages.grade import check_grade, grade
+from pipelines.stages.guided import check_guided, guided
 from pipelines.stages.instances import check_instances, instances
 from pipelines.stages.judge import check_judge, check_prefer, check_votes, judge, prefer
+from pipelines.stages.options import check_options, options
 from pipelines.stages.paraphrases import check_paraphrases, paraphrases
 from pipelines.stages.pose import check_pose, pose
 from pipelines.stages.recheck import recheck
@@ -51,6 +55,23 @@ STAGES: dict[str, Stage] = {
         tells=frozenset({"question"}),
         check=check_expand,
         says=frozenset({"budget"}),
+    ),
+    "options": Stage(options, version=1, check=check_options, says=frozenset({"one_key"})),
+    "go_on": Stage(go_on, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_go_on),
+    "agree": Stage(
+        agree,
+        version=1,
+        defaults={**JUDGE, "prompt": "judge/agrees"},
+        tells=MATERIAL,
+        check=check_agree,
+        says=frozenset({"thought_leads"}),
+    ),
+    "guided": Stage(
+        guided,
+        version=1,
+        defaults={**TEACHER, "prompt": "think/guided", "plainly": "think/plain"},
+        tells=frozenset({"question", "guidance"}),
+        check=check_guided,
     ),
     "sift": Stage(sift, version=1, check=check_sift),
     "instances": Stage(

@@ -26,6 +26,7 @@ from pipelines.views import (
     rl,
     sft,
     step_preference,
+    thoughts,
     turns,
     twins,
 )
@@ -38,6 +39,7 @@ BATCH_BYTES = 32 << 20
 UNFIT = (
     *("switches", "strategy_count", "review_ratio", "boundary", "no_void_turns", "coherent", "failed_steps"),
     *("not_repetitive", "one_language", "no_prompt_words", "trace_length", "verbosity"),
+    *("no_leak_words", "not_repeated", "thought_and_answer"),
     *("process_consistent", "shortest_right", "length_weighted", "no_words", "no_refusal"),
     *("unlike", "made_by"),
 )
@@ -103,12 +105,16 @@ create temp view unfit as
     select distinct subject from rulings where status = 'fail' and rule in {UNFIT};
 
 -- How a problem was put to those who were shown nothing private: where several prompts were tried, to the first by
--- name, so that all problems are put in the same words.
+-- name, so that all problems are put in the same words. Where all were shown something private: as one of them says
+-- that it would have been asked `plainly`.
 create temp view openings as
-    select problem, arg_min(
-        [{{'role': t.role, 'content': t.content}}
-         for t in turns[:list_position([t.role for t in turns], 'assistant') - 1]], (prompt, sample, id)) as opening
-    from here_attempts where not is_private group by problem;
+    select problem, arg_min(opening, (is_private, prompt, sample, id)) as opening from (
+        select problem, is_private, prompt, sample, id, case when is_private
+            then from_json(json_extract(details, '$.plainly'), '[{{"role": "VARCHAR", "content": "VARCHAR"}}]')
+            else [{{'role': t.role, 'content': t.content}}
+                  for t in turns[:list_position([t.role for t in turns], 'assistant') - 1]] end as opening
+        from here_attempts
+    ) where opening is not null group by problem;
 
 -- The finished attempts at what was accepted. One that was shown something private is given as if it had been asked
 -- plainly; a conversation in which that cannot be done is left out.
@@ -173,10 +179,10 @@ create temp view judging as
 Kind = Literal["sft", "preference", "steps", "rl", "process", "offline"]
 """What training a view is for, and so the columns that all of its kind have.
 
-sft: `messages`, of which the last is to be learnt (`turns` says which by `train`). preference: `prompt`, `chosen`
-and `rejected`, all messages. steps: `prompt` (messages), and the texts `prefix`, `chosen` and `rejected`. rl:
-`prompt` (messages), `answer` and `verifier`. process: `prompt` (messages), `steps` and `labels`. offline: `prompt`
-and `completion` (messages), `label` and `reward`.
+sft: `messages`, of which the last is to be learnt (`turns` says which by `train`, and `continued` from where on by
+`begun`). preference: `prompt`, `chosen` and `rejected`, all messages. steps: `prompt` (messages), and the texts
+`prefix`, `chosen` and `rejected`. rl: `prompt` (messages), `answer` and `verifier`. process: `prompt` (messages),
+`steps` and `labels`. offline: `prompt` and `completion` (messages), `label` and `reward`.
 """
 
 
@@ -215,6 +221,16 @@ VIEWS: dict[str, View] = {
     ),
     "judge_preference": View(
         judging.PREFERENCE, preference.schema, 2, "preference", "right over wrong judgements, of pairs in both orders"
+    ),
+    "continued": View(
+        thoughts.CONTINUED, thoughts.continued_schema, 1, "sft", "right long thoughts; what was wrong is not learnt"
+    ),
+    "thought_preference": View(
+        thoughts.PREFERENCE,
+        preference.schema,
+        1,
+        "preference",
+        "right over wrong thoughts, corrected and short ones",
     ),
     "step_preference": View(
         step_preference.QUERY, step_preference.schema, 1, "steps", "right over wrong answers from where they part"

@@ -238,6 +238,28 @@ def acted(draw: int) -> list[Fact]:
     return [of, accepted(of), *checked(right, "pass"), *checked(shown, "pass")]
 
 
+def thought_on(draw: int) -> list[Fact]:
+    """Thoughts about one problem, right and wrong, and what others made of them when they went on."""
+    of = asked(draw, f"Which is it? ({draw})", answer="B", verifier="choice")
+    short = [tried(of, "B", 0, thought="I see B."), tried(of, "A", 1, thought="I see A.")]
+    facts: list[Fact] = [of, accepted(of)]
+    for each, marks in zip(short, "OX", strict=True):
+        facts += classed(each, marks)
+        for place, (mark, answer) in enumerate((("O", "B"), ("X", "A"))):
+            longer = f"{each.turns[-1].reasoning} Wait, I look again, and go over all that I see: {answer}."
+            details = {"begun": len(each.turns[-1].reasoning or ""), "private": ["all"]}
+            before = [Turn("system", HIDDEN), Turn("user", of.question)]
+            went = tried(of, answer, 2 + 2 * each.sample + place, thought=longer, before=before, details=details)
+            facts += classed(went._replace(parents=(of.id, each.id)), marks + mark)
+    return facts
+
+
+def classed(each: Attempt, marks: str) -> list[Fact]:
+    """An attempt, and what its last mark says of it."""
+    status = "pass" if marks.endswith("O") else "fail"
+    return [*checked(each, status), told(each, "thought_class@1", value=marks)]
+
+
 def a_world(folder: Path) -> list[Fact]:
     lost, of = posed(1, f"{GONE}?", answer="1", verifier="math")
     dropped = [
@@ -249,7 +271,7 @@ def a_world(folder: Path) -> list[Fact]:
     twin = asked(0, "Which is it, (A) or (B)?", kind="form", answer="A", verifier="choice")
     details = {"instruction": "Sort it.", "input": "b, a"}
     instance = asked(1, "Sort it.\n\nb, a", kind="instance", answer="a, b", details=details)
-    return [*solved(0, folder), *acted(0), twin, instance, *rated(1), *solved(1), *dropped]
+    return [*solved(0, folder), *acted(0), twin, instance, *rated(1), *solved(1), *thought_on(1), *dropped]
 
 
 @pytest.fixture(scope="module")
@@ -361,6 +383,8 @@ def test_prompts_that_are_known_as_private_exist():
 WRONG_MAY_BE = {
     "preference": "rejected",
     "step_preference": "rejected",
+    "thought_preference": "rejected",
+    "continued": "messages",  # up to `begun`
     "judge_preference": "prompt",  # judges are shown it
     "judge": "prompt",
     "critique": "messages",

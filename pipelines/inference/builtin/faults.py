@@ -56,6 +56,17 @@ class Faults:
     vague: float = field(default=0.08, repr=False)
     """A critique says nothing that could be checked."""
 
+    bad_key: float = dataclasses.field(default=0.015, repr=False)
+    """The key of a choice about a passage stands there twice, or nowhere."""
+    misread: float = dataclasses.field(default=0.25, repr=False)
+    """A passage is misread, more often where it is hard."""
+    leak_words: float = dataclasses.field(default=0.45, repr=False)
+    """A thought speaks of what it was told, where it should only look."""
+    unclosed: float = dataclasses.field(default=0.04, repr=False)
+    """A long thought never ends, or has no answer behind it."""
+    copied: float = dataclasses.field(default=0.05, repr=False)
+    """A long thought copies from the demonstrations that it was shown."""
+
     def __post_init__(self) -> None:
         for each in fields(self):
             value = getattr(self, each.name)
@@ -77,6 +88,11 @@ NONE = Faults(
     leak=0,
     refuse=0,
     defective=0,
+    bad_key=0,
+    misread=0,
+    leak_words=0,
+    unclosed=0,
+    copied=0,
     task_unusable=0,
     instance_bad=0,
     review_wrong=0,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import chains
+from . import chains, long_thought, looking, passages
 from .instruct import vary
 from .judges import notes, recheck, verdicts
 from .solve import aloud
@@ -21,6 +21,10 @@ class Skill(NamedTuple):
 
 
 SKILLS: dict[str, Skill] = {
+    "pose a choice": Skill(passages.passage_in, passages.posed),
+    "think at length": Skill(long_thought.task_in, long_thought.thought),
+    "compare an end": Skill(looking.end_in, looking.compared),
+    "look": Skill(looking.question_in, looking.thought),
     "add a task": Skill(listing.read_add, listing.add),
     "instances": Skill(listing.read_instances, listing.instances),
     "evolve": Skill(evolve.read, evolve.evolve),
