@@ -5,6 +5,8 @@ from __future__ import annotations
 from pipelines.stage import Stage
 from pipelines.stages.annotate import first_error, level, strategies
 from pipelines.stages.appeal import appeal, check_appeal
+from pipelines.stages.cross import check_cross, cross
+from pipelines.stages.derive import KINDS, check_derive, derive
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
@@ -13,6 +15,7 @@ from pipelines.stages.judge import check_judge, check_prefer, check_votes, judge
 from pipelines.stages.paraphrases import check_paraphrases, paraphrases
 from pipelines.stages.pose import check_pose, pose
 from pipelines.stages.recheck import recheck
+from pipelines.stages.revise import check_revise, revise
 from pipelines.stages.score import check_likelihood, likelihood, reward
 from pipelines.stages.select import select
 from pipelines.stages.sift import check_sift, sift
@@ -119,6 +122,24 @@ STAGES: dict[str, Stage] = {
     ),
     "recheck": Stage(
         recheck, version=1, defaults={**TEACHER, "prompt": "recheck/option"}, tells=frozenset({"question", "trace"})
+    ),
+    "derive": Stage(
+        derive,
+        version=1,
+        defaults=TEACHER,
+        tells=frozenset({"question"}),
+        check=check_derive,
+        makes=frozenset(KINDS),
+    ),
+    "cross": Stage(cross, version=1, check=check_cross, says=frozenset({"runs", "kills"})),
+    "revise": Stage(
+        revise,
+        version=1,
+        defaults=TEACHER,
+        tells=frozenset({"question", "attempt", "feedback"}),
+        check=check_revise,
+        says=frozenset({"repaired"}),
+        makes=frozenset({"revision"}),
     ),
     "select": Stage(select, version=1),
 }

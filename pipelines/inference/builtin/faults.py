@@ -1,6 +1,6 @@
 """How often the builtin engine goes wrong, and in which way."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,22 @@ class Faults:
     defective: float = 0.2
     """A posed instruction lacks its material, contradicts itself, or says too little."""
 
+    bug: float = field(default=0.3, repr=False)
+    """A program has a small fault; scaled by a number that belongs to the task."""
+    misread_task: float = field(default=0.05, repr=False)
+    """A programming task is misunderstood, by all who read it: programs and tests are wrong together."""
+    wrong_test: float = field(default=0.15, repr=False)
+    """One of some unit tests expects a wrong result."""
+    idle_tests: float = field(default=0.1, repr=False)
+    """Unit tests accept whatever has the right type."""
+    bad_repair: float = field(default=0.4, repr=False)
+    """A program is not repaired: it learns the tests that are shown by heart, or has another fault, or the same."""
+
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if not 0 <= value <= 1:
-                raise ValueError(f"{field.name} is a probability between 0 and 1, not {value!r}")
+                raise ValueError(f"{each.name} is a probability between 0 and 1, not {value!r}")
         posing = self.wrong_author + self.malformed + self.truncated + self.near_duplicate
         posing += self.ambiguous + self.leak + self.refuse
         if posing > 1:
@@ -52,4 +63,9 @@ NONE = Faults(
     leak=0,
     refuse=0,
     defective=0,
+    bug=0,
+    misread_task=0,
+    wrong_test=0,
+    idle_tests=0,
+    bad_repair=0,
 )

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .code import ask as code
+
 
 class Skill(NamedTuple):
     """`read` tells a request for it by a prompt's stable parts, and is None for every other prompt; `reply` answers.
@@ -14,4 +16,9 @@ class Skill(NamedTuple):
     reply: Callable[..., str]
 
 
-SKILLS: dict[str, Skill] = {}
+SKILLS: dict[str, Skill] = {
+    "code task": Skill(code.read_pose, code.pose),
+    "program": Skill(code.read_solve, code.solve),
+    "unit tests": Skill(code.read_tests, code.write_tests),
+    "repair": Skill(code.read_repair, code.repair),
+}
