@@ -77,7 +77,7 @@ def _case(case: dict[str, Any], name: str) -> str:
 
 
 def feedback(shown: str | None, outcome: Outcome | None) -> str:
-    """How a program went on the tests that are shown, a line for each; `outcome` is what the verifier said of these."""
+    """How a program went on the tests that are shown, a line for each; `outcome` is what its verifier said."""
     if shown is None or outcome is None:
         return WRONG
     tests, told = tests_in(shown), outcome.evidence.get("tests", [])

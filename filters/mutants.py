@@ -27,15 +27,17 @@ Edit = Callable[[], None]
 
 
 def mutants(source: str, *, count: int) -> list[str]:
-    """The first `count` programs with one fault each, kinds of fault taking turns; fewer where there is less to spoil.
+    """The first `count` programs with one fault each, kinds of fault in turn; fewer where there is less to spoil.
 
-    Each is another text than the source; whether it does anything else is for tests to find. [] for what is no Python.
+    Each is another text than the source; whether it does anything else is for tests to find. Of no Python [].
     """
     if len(source) > MAX_SOURCE:
         return []
     original = _written(_parsed(source))
     ways = [range(len(list(_places(_parsed(source), kind)))) for kind in KINDS]
-    turns = ([(kind, at) for kind, at in zip(KINDS, row, strict=True) if at is not None] for row in zip_longest(*ways))
+    turns = (
+        [(kind, at) for kind, at in zip(KINDS, row, strict=True) if at is not None] for row in zip_longest(*ways)
+    )
     made = dict.fromkeys(_spoilt(source, kind, at) for kind, at in chain.from_iterable(turns))
     return [each for each in made if each and each != original][:count]
 

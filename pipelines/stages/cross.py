@@ -17,8 +17,7 @@ from pipelines.store import Output
 
 RUNS, KILLS = "runs@1", "kills@1"  # raise them with the way that what the sandbox says is read
 SHOWN = 50  # asserts of one check of which the verifier says how each went
-# How the verifier tells of a program that cannot be tested at all, and of a test that came to no result, whatever that
-# would have been.
+# How the verifier tells of a program that cannot be tested at all, and of a test that came to no result.
 LOADING = re.compile(r"(?:Syntax|Indentation|Tab)Error\b|defines no function")
 CRASHED = re.compile(r"(?:^|: )[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Iteration)\b|ran longer than")
 
@@ -38,10 +37,10 @@ Cell = tuple[Status, float, str | None]  # of a program and a suite: the share o
 async def cross(shard: Shard, run: Run, step: Step, *, of: str = "tests", mutants: int = 4) -> Output:
     """Run all programs that solve a problem on all tests that were written for it, and say how each pair went.
 
-    Tests are attempts at the problems of kind `of`. Each pair gets a verdict `runs` (Sol-Ver, arXiv 2502.14948). Of the
-    program for which most speaks, as `filters.agreement.consensus` has it, up to `mutants` are made by one small
+    Tests are attempts at the problems of kind `of`. Each pair gets a verdict `runs` (Sol-Ver, arXiv 2502.14948). Of
+    the program for which most speaks, as `filters.agreement.consensus` has it, up to `mutants` are made by one small
     fault each; every suite that this program passes gets a verdict `kills`, which says how many of them it notices
-    by a wrong result. A mutant that crashes or never ends is noticed by anything that calls it, so that does not count.
+    by a wrong result. A mutant that crashes or never ends is noticed by whatever calls it: that does not count.
     """
     tables = [table for each in shard.live if (table := _table(shard, each, of))]
     cells = await _crossed(tables, run)

@@ -33,7 +33,13 @@ async def derive(
 
 def _beside(of: Problem, kind: str, stage: str) -> Problem:
     return problem(
-        parents=[of.id], stage=stage, draw=of.draw, kind=kind, question=of.question, domain=of.domain, source=of.source
+        parents=[of.id],
+        stage=stage,
+        draw=of.draw,
+        kind=kind,
+        question=of.question,
+        domain=of.domain,
+        source=of.source,
     )
 
 

@@ -69,7 +69,7 @@ async def revise(
         wrong = _first(came, starts)
     told = [_told(each, begun, tried, at_least, step) for each in shard.live]
     live = [each.id for each, said in zip(shard.live, told, strict=True) if said.status == "pass"]
-    out = [(each.draw, said.id) for each, said in zip(shard.live, told, strict=True) if said.status != "pass"]
+    out = [(said.draw or 0, said.id) for said in told if said.status != "pass"]
     return Output(Facts(facts.problems, facts.attempts, told), live, out)
 
 

@@ -72,7 +72,7 @@ order by p.draw, round, t.problem, t.sample, t.id
 
 
 def schema() -> pa.Schema:
-    """One row for each that was found right; `messages` ends with it. `reward` is what a model rated it, if it did."""
+    """One row for each that was found right; `messages` ends with it. `reward` is how a model rated it."""
     import pyarrow as pa
 
     return pa.schema([("messages", conversation()), ("reward", pa.float64()), *about_attempt()])

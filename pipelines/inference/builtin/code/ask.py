@@ -35,10 +35,8 @@ def read_pose(prompt: str) -> tuple[str, ...] | None:
 
 
 def pose(seeds: Sequence[str], given: str, *, rng: Random, faults: Faults) -> str:
-    if rng.random() < faults.near_duplicate and seeds:
-        said = rng.choice(seeds).strip()
-    else:
-        said = task(rng, seeds)
+    copied = rng.random() < faults.near_duplicate and seeds
+    said = rng.choice(seeds).strip() if copied else task(rng, seeds)
     return said if rng.random() < faults.malformed else f"<question>\n{said}\n</question>"
 
 
@@ -115,7 +113,8 @@ def another(came: object) -> object:
 # --- Repairs ------------------------------------------------------------------------------------------
 
 REPAIR = re.compile(
-    r"\A(.*?)\n\s*\nThis program was written for it[^\n]*\n\s*\n```python\n(.*?)\n```\s*\n.*?tests:\s*\n(.*?)\n\s*\nThere are more",
+    r"\A(.*?)\n\s*\nThis program was written for it[^\n]*\n\s*\n```python\n(.*?)\n```\s*\n"
+    r".*?tests:\s*\n(.*?)\n\s*\nThere are more",
     re.S,
 )
 SHOWN = re.compile(r"^assert \w+\((.*)\) == (.*?)(?:  # .*)?$", re.M)
@@ -133,7 +132,9 @@ def repair(asked: Repair, given: str, *, rng: Random, faults: Faults) -> str:
         return UNKNOWN
     good = right(meant)
     program = good if rng.random() >= faults.bad_repair else _bad(asked, meant, rng)
-    why = _difference(asked.program, good) if rng.random() < 0.7 else "There is a mistake in the program, which I mend."
+    why = (
+        _difference(asked.program, good) if rng.random() < 0.7 else "There is a mistake in the program, which I mend."
+    )
     explained = "" if rng.random() < faults.malformed else f"<explanation>\n{why}\n</explanation>\n\n"
     return f"{explained}{_block(program)}"
 

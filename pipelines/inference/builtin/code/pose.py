@@ -28,7 +28,8 @@ def _chosen(rng: Random) -> str:
         [f"greater than {number}", f"at least {number}", f"less than {number}", f"at most {number}"]
         + [f"divisible by {rng.randint(2, 12)}"] * 2
     )
-    return f"ARG:values a list of integers and returns {result} of those that are {which}; {otherwise} if there are none."
+    none = f"{otherwise} if there are none"
+    return f"ARG:values a list of integers and returns {result} of those that are {which}; {none}."
 
 
 def _clipped(rng: Random) -> str:
@@ -66,7 +67,9 @@ def _words(rng: Random) -> str:
 
 
 def _digits(rng: Random) -> str:
-    what = rng.choice(["the sum of its digits", "the largest of its digits", "the number of its digits that are not 0"])
+    what = rng.choice(
+        ["the sum of its digits", "the largest of its digits", "the number of its digits that are not 0"]
+    )
     return f"ARG:number an integer, 0 or more, and returns {what} when it is written in base {rng.randint(2, 12)}."
 
 
@@ -89,7 +92,8 @@ def _chunks(rng: Random) -> str:
 def _every(rng: Random) -> str:
     step = rng.randint(2, 7)
     begin = rng.choice(["its first item", f"the item number {step}, counted from 1"])
-    return f"ARG:values a list and returns a new list that begins with {begin} and then has every {step}th item after it."
+    rest = f"then has every {step}th item after it"
+    return f"ARG:values a list and returns a new list that begins with {begin} and {rest}."
 
 
 def _windows(rng: Random) -> str:
@@ -155,4 +159,8 @@ def task(rng: Random, seeds: Sequence[str]) -> str:
     kind = rng.choice(like) if like and rng.random() < 0.5 else rng.choice(KINDS)
     argument, _, rest = kind.text(rng).removeprefix("ARG:").partition(" ")
     name = rng.choice(kind.names.split()) + rng.choice(["", "", "_of", "_in", "_now"])
-    return spin(rng, f"Write a [Python |]function `{name}({argument})` that takes {rest}", f"The function `{name}({argument})` takes {rest} Write it[ in Python|].")
+    return spin(
+        rng,
+        f"Write a [Python |]function `{name}({argument})` that takes {rest}",
+        f"The function `{name}({argument})` takes {rest} Write it[ in Python|].",
+    )

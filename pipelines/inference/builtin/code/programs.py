@@ -23,7 +23,11 @@ CARELESS = {">": ">=", ">=": ">", "<": "<=", "<=": "<"}
 def _chosen(m: Meant) -> Program:
     sign = SIGNS.get(m.how, "% == 0")
     test = f"each % {m.k} == 0" if m.how == "divisible by" else f"each {sign} {m.k}"
-    wrong = (f"% {m.k} == 0", f"% {m.k} == 1") if m.how == "divisible by" else (f"{sign} {m.k}", f"{CARELESS[sign]} {m.k}")
+    wrong = (
+        (f"% {m.k} == 0", f"% {m.k} == 1")
+        if m.how == "divisible by"
+        else (f"{sign} {m.k}", f"{CARELESS[sign]} {m.k}")
+    )
     result = {"number": "len(found)", "sum": "sum(found)"}.get(m.what, "found")
     other = {"number": "sum(found)", "sum": "len(found)"}.get(m.what, "sorted(found)")
     lines = f"found = [each for each in ARG if {test}]\nreturn {result}"
@@ -39,7 +43,9 @@ def _clipped(m: Meant) -> Program:
 def _ranked(m: Meant) -> Program:
     order = ", reverse=True" if m.what == "largest" else ""
     lines = f"order = sorted(set(ARG){order})\nif len(order) < {m.k}:\n    return None\nreturn order[{m.k - 1}]"
-    return Program(lines, (("set(ARG)", "ARG"), (f"< {m.k}", f"<= {m.k}"), (f"order[{m.k - 1}]", f"order[{m.k - 2}]")))
+    return Program(
+        lines, (("set(ARG)", "ARG"), (f"< {m.k}", f"<= {m.k}"), (f"order[{m.k - 1}]", f"order[{m.k - 2}]"))
+    )
 
 
 def _runs(m: Meant) -> Program:
@@ -49,7 +55,10 @@ def _runs(m: Meant) -> Program:
         f"        if place - start >= {m.k}:\n            code += ARG[start] + str(place - start)\n"
         "        start = place\nreturn code"
     )
-    return Program(lines, (("len(ARG) + 1", "len(ARG)"), (f">= {m.k}", f"> {m.k}"), ("str(place - start)", "str(place - start + 1)")))
+    return Program(
+        lines,
+        (("len(ARG) + 1", "len(ARG)"), (f">= {m.k}", f"> {m.k}"), ("str(place - start)", "str(place - start + 1)")),
+    )
 
 
 def _words(m: Meant) -> Program:
@@ -60,23 +69,36 @@ def _words(m: Meant) -> Program:
 
 
 def _digits(m: Meant) -> Program:
-    result = {"sum": "sum(digits)", "largest": "max(digits, default=0)", "number": "sum(each != 0 for each in digits)"}
-    lines = f"digits = []\nwhile ARG > 0:\n    digits.append(ARG % {m.k})\n    ARG = ARG // {m.k}\nreturn {result[m.what]}"
-    slips = (("while ARG > 0", "while ARG > 1"), (f"ARG % {m.k}", f"ARG % {m.k + 1}"), (f"ARG // {m.k}", f"ARG // {m.k + 1}"))
+    result = {
+        "sum": "sum(digits)",
+        "largest": "max(digits, default=0)",
+        "number": "sum(each != 0 for each in digits)",
+    }
+    loop = f"while ARG > 0:\n    digits.append(ARG % {m.k})\n    ARG = ARG // {m.k}"
+    lines = f"digits = []\n{loop}\nreturn {result[m.what]}"
+    slips = (
+        ("while ARG > 0", "while ARG > 1"),
+        (f"ARG % {m.k}", f"ARG % {m.k + 1}"),
+        (f"ARG // {m.k}", f"ARG // {m.k + 1}"),
+    )
     return Program(lines, slips)
 
 
 def _rotated(m: Meant) -> Program:
     places = f"{m.k} % len(ARG)" if m.what == "left" else f"len(ARG) - {m.k} % len(ARG)"
     lines = f"if not ARG:\n    return []\nplaces = {places}\nreturn ARG[places:] + ARG[:places]"
-    return Program(lines, (("if not ARG:\n    return []\n", ""), (f"{m.k} % len(ARG)", f"{m.k}"), (f"{m.k} %", f"{m.k + 1} %")))
+    return Program(
+        lines, (("if not ARG:\n    return []\n", ""), (f"{m.k} % len(ARG)", f"{m.k}"), (f"{m.k} %", f"{m.k + 1} %"))
+    )
 
 
 def _chunks(m: Meant) -> Program:
     stop = "len(ARG)" if m.what.startswith("a") else f"len(ARG) - {m.k - 1}"
     other = f"len(ARG) - {m.k - 1}" if m.what.startswith("a") else "len(ARG)"
     lines = f"return [ARG[at:at + {m.k}] for at in range(0, {stop}, {m.k})]"
-    return Program(lines, ((f"range(0, {stop}", f"range(0, {other}"), (f"at + {m.k}", f"at + {m.k + 1}"), ("range(0", "range(1")))
+    return Program(
+        lines, ((f"range(0, {stop}", f"range(0, {other}"), (f"at + {m.k}", f"at + {m.k + 1}"), ("range(0", "range(1"))
+    )
 
 
 def _every(m: Meant) -> Program:
@@ -89,16 +111,22 @@ def _windows(m: Meant) -> Program:
     what = {"sum": "sum", "largest": "max", "smallest": "min"}[m.what]
     other = {"sum": "max", "max": "min", "min": "max"}[what]
     lines = f"return [{what}(ARG[at:at + {m.k}]) for at in range(len(ARG) - {m.k - 1})]"
-    return Program(lines, ((f"- {m.k - 1})", f"- {m.k})"), (f"at + {m.k}]", f"at + {m.k - 1}]"), (f"[{what}(", f"[{other}(")))
+    return Program(
+        lines, ((f"- {m.k - 1})", f"- {m.k})"), (f"at + {m.k}]", f"at + {m.k - 1}]"), (f"[{what}(", f"[{other}("))
+    )
 
 
 def _shifted(m: Meant) -> Program:
     sign = "+" if m.what == "forward" else "-"
     lines = (
         'moved = ""\nfor each in ARG:\n    if "a" <= each <= "z":\n'
-        f'        moved += chr((ord(each) - 97 {sign} {m.k}) % 26 + 97)\n    else:\n        moved += each\nreturn moved'
+        f"        moved += chr((ord(each) - 97 {sign} {m.k}) % 26 + 97)\n"
+        "    else:\n        moved += each\nreturn moved"
     )
-    return Program(lines, (('<= "z"', '< "z"'), ("% 26", "% 25"), (f"97 {sign} {m.k})", f"97 {'-' if sign == '+' else '+'} {m.k})")))
+    return Program(
+        lines,
+        (('<= "z"', '< "z"'), ("% 26", "% 25"), (f"97 {sign} {m.k})", f"97 {'-' if sign == '+' else '+'} {m.k})")),
+    )
 
 
 def _stretch(m: Meant) -> Program:
@@ -107,17 +135,24 @@ def _stretch(m: Meant) -> Program:
         f"best = length = 0\nfor each in ARG:\n    length = length + 1 if each {sign} {m.k} else 0\n"
         "    best = max(best, length)\nreturn best"
     )
-    return Program(lines, ((f"{sign} {m.k}", f"{CARELESS[sign]} {m.k}"), ("else 0", "else length"), ("return best", "return length")))
+    return Program(
+        lines,
+        ((f"{sign} {m.k}", f"{CARELESS[sign]} {m.k}"), ("else 0", "else length"), ("return best", "return length")),
+    )
 
 
 def _pairs(m: Meant) -> Program:
     test = f"ARG[i] + ARG[j] == {m.k}" if m.what.startswith("add") else f"abs(ARG[i] - ARG[j]) == {m.k}"
-    wrong = test.replace("abs(ARG[i] - ARG[j])", "ARG[j] - ARG[i]").replace(f"== {m.k}", f">= {m.k}" if "abs" not in test else f"== {m.k}")
+    wrong = test.replace("abs(ARG[i] - ARG[j])", "ARG[j] - ARG[i]").replace(
+        f"== {m.k}", f">= {m.k}" if "abs" not in test else f"== {m.k}"
+    )
     lines = (
         "count = 0\nfor i in range(len(ARG)):\n    for j in range(i + 1, len(ARG)):\n"
         f"        if {test}:\n            count += 1\nreturn count"
     )
-    return Program(lines, ((test, wrong), ("range(i + 1,", "range(i,"), ("range(i + 1, len(ARG))", "range(len(ARG))")))
+    return Program(
+        lines, ((test, wrong), ("range(i + 1,", "range(i,"), ("range(i + 1, len(ARG))", "range(len(ARG))"))
+    )
 
 
 def _divided(m: Meant) -> Program:

@@ -9,7 +9,8 @@ HEADER = re.compile(r"`(\w+)\((\w+)\)`")
 ORDINALS = {"second": 2, "third": 3, "fourth": 4, "fifth": 5}
 
 PATTERNS: dict[str, str] = {
-    "chosen": r"returns the (?P<what>number|sum|list).* that are (?P<how>greater than|at least|less than|at most|divisible by) (?P<k>-?\d+)",
+    "chosen": r"returns the (?P<what>number|sum|list).* that are "
+    r"(?P<how>greater than|at least|less than|at most|divisible by) (?P<k>-?\d+)",
     "clipped": r"every number below (?P<k>-?\d+) is replaced .* every number above (?P<high>-?\d+)",
     "ranked": r"the (?P<place>second|third|fourth|fifth) (?P<what>largest|smallest) of its distinct values",
     "runs": r"run-length code(?:.*Runs of fewer than (?P<k>\d+))?",
