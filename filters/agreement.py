@@ -13,7 +13,7 @@ from typing import NamedTuple
 import orjson
 
 from filters.rule import Case, Check, Ruling, failed, passed, unsure
-from filters.suites import reference, tested
+from filters.suites import reference, under_test
 
 Passing = Mapping[str, frozenset[str]]
 """By program the suites that it passes, in the order of the programs."""
@@ -105,5 +105,5 @@ def _kills(case: Case, suite: str) -> list:
 
 def _reference(kept: list[str], case: Case) -> str | None:
     asserts = [orjson.loads(each.evidence)["asserts"] for suite in kept for each in _kills(case, suite)]
-    name = tested(asserts)
+    name = under_test(asserts)
     return reference(list(dict.fromkeys(one for some in asserts for one in some)), name) if name else None

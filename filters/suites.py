@@ -21,7 +21,7 @@ def suite(attempt: Attempt) -> list[str]:
     return [ast.unparse(each) for each in tree.body if isinstance(each, ast.Assert)][:AT_MOST] if tree else []
 
 
-def tested(suites: Iterable[Sequence[str]]) -> str | None:
+def under_test(suites: Iterable[Sequence[str]]) -> str | None:
     """The function that most suites call; None where they call none."""
     called = Counter(name for each in suites for name in dict.fromkeys(_called(each)))
     return max(called, key=lambda name: called[name], default=None)

@@ -10,14 +10,14 @@ from filters.agreement import Agreement, Passing, consensus
 from filters.answers import final_answer
 from filters.mutants import mutants as spoilt
 from filters.rule import Check
-from filters.suites import reference, suite, tested
+from filters.suites import reference, suite, under_test
 from pipelines.records import Facts, Problem, Status, Verdict, verdict
 from pipelines.stage import Run, Shard, Step
 from pipelines.store import Output
 
 RUNS, KILLS = "runs@1", "kills@1"  # raise them with the way that what the sandbox says is read
 SHOWN = 50  # asserts of one check of which the verifier says how each went
-# How the verifier tells of a program that cannot be tested at all, and of a test that came to no result.
+# How the verifier tells of a program that cannot be under_test at all, and of a test that came to no result.
 LOADING = re.compile(r"(?:Syntax|Indentation|Tab)Error\b|defines no function")
 CRASHED = re.compile(r"(?:^|: )[A-Z]\w*(?:Error|Exception|Exit|Interrupt|Iteration)\b|ran longer than")
 
@@ -62,7 +62,7 @@ def _table(shard: Shard, of: Problem, kind: str) -> Table | None:
     programs = {each.id: code for each in shard.case(of).attempts if (code := final_answer(each, "code"))}
     beside = [each for each in shard.asked(kind) if each.draw == of.draw]
     written = {each.id: asserts for task in beside for each in shard.case(task).attempts if (asserts := suite(each))}
-    name = tested(written.values())
+    name = under_test(written.values())
     return Table(of, programs, written, name) if programs and name else None
 
 

@@ -13,6 +13,7 @@ from .read import Meant, chance, understood
 from .values import inputs, value
 
 UNKNOWN = "I do not know how to do this: the task is of no kind that I can write programs for."
+ALWAYS = 0.93  # tasks that are harder than that are hardly ever done
 SEED = re.compile(r"^Seed \w+ \d+:[ \t]*$", re.M)
 
 
@@ -52,12 +53,12 @@ def read_solve(prompt: str) -> str | None:
 
 
 def solve(question: str, given: str, *, rng: Random, faults: Faults) -> str:
-    """A program in a block, with a fault more often for some questions than for others."""
+    """A program in a block, with a fault more often for some questions than for others, and for a few nearly always."""
     meant = understood(question, misread=faults.misread_task)
     if meant is None:
         return UNKNOWN
-    hard = 2 * chance(question, "hard")
-    program = wrong(meant, rng) if rng.random() < faults.bug * hard else right(meant)
+    hard = chance(question, "hard")
+    program = wrong(meant, rng) if rng.random() < faults.bug * (2 * hard if hard < ALWAYS else 3) else right(meant)
     if rng.random() < faults.malformed:
         program = program.replace("):", ")", 1)
     return f"The function `{meant.name}` goes over its argument once.\n\n{_block(program)}"
