@@ -57,7 +57,7 @@ def _first(program: str, count: int) -> str:
     return ast.unparse(_Keep(places).visit(parse_module(program)))
 
 
-def tests_in(reference: str) -> list[str]:
+def as_lines(reference: str) -> list[str]:
     """The tests of a reference of the verifier `code`, each as a line that can be shown."""
     task = orjson.loads(reference)
     name = task.get("entry_point", "")
@@ -80,7 +80,7 @@ def feedback(shown: str | None, outcome: Outcome | None) -> str:
     """How a program went on the tests that are shown, a line for each; `outcome` is what its verifier said."""
     if shown is None or outcome is None:
         return WRONG
-    tests, told = tests_in(shown), outcome.evidence.get("tests", [])
+    tests, told = as_lines(shown), outcome.evidence.get("tests", [])
     if len(told) != len(tests):
         return "\n".join([*tests, outcome.reason or HIDDEN])
     lines = [f"{test}  # {_went(each)}" for test, each in zip(tests, told, strict=True)]
