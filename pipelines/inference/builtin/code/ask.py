@@ -53,7 +53,7 @@ def read_solve(prompt: str) -> str | None:
 
 
 def solve(question: str, given: str, *, rng: Random, faults: Faults) -> str:
-    """A program in a block, with a fault more often for some questions than for others, and for a few nearly always."""
+    """A program in a block, with a fault more often for some questions than for others, for a few nearly always."""
     meant = understood(question, misread=faults.misread_task)
     if meant is None:
         return UNKNOWN

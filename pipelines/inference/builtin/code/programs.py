@@ -104,7 +104,9 @@ def _chunks(m: Meant) -> Program:
 def _every(m: Meant) -> Program:
     start = "0" if "first" in m.what else str(m.k - 1)
     lines = f"return ARG[{start}::{m.k}]"
-    return Program(lines, ((f"[{start}:", f"[{m.k}:"), (f"::{m.k}]", f"::{m.k + 1}]"), (f"[{start}:", "[1:")))
+    return Program(
+        lines, ((f"[{start}:", f"[{m.k}:"), (f"::{m.k}]", f"::{m.k + 1}]"), ("return ARG[", "return ARG[:-1]["))
+    )
 
 
 def _windows(m: Meant) -> Program:
