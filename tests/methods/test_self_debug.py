@@ -159,7 +159,7 @@ def test_what_learnt_the_shown_tests_by_heart_is_rejected_by_the_others(made: Ma
     assert {statuses[each.id] for each in cheats} == {"fail"}
     answers = answer_of(made)
     for each in cheats:
-        question = next(q for q in answers if q in each.turns[0].content)
+        question = next(q for q in answers if q in (each.turns[0].content or ""))
         shown = visible("code", answers[question], SHOWN)
         assert shown
         assert code.check(shown, code.final_answer(each.text) or "").status == "pass"
