@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import orjson
 
+from filters.answers import LEFT_OUT
 from filters.rule import Case, Check, Ruling, failed, passed, unsure
 from filters.suites import reference, under_test
 
@@ -54,8 +55,8 @@ def agreed(case: Case, check: Check, *, kills: int = 1, at_least: int = 1) -> li
     """Pass a problem of which programs and tests agree, and say of each of these whether it belongs to them.
 
     Tests are kept that the consensus of programs passes and that notice at least so many `kills`: other programs that
-    fail them, and mutants. A program passes if it passes all tests that are kept, and fails if it fails one; tests
-    fail if they reject the consensus, and are unsure if they notice nothing. The score is the size of the agreement,
+    fail them, and mutants. A program passes if it passes all tests that are kept, and fails if it fails one, or is none;
+    tests fail if they reject the consensus, and are unsure if they notice nothing. The score is the size of the agreement,
     programs times suites, and the value what is kept of the tests, as a reference. Reads what `cross` says.
     """
     passing, suites = matrix(case)
@@ -67,7 +68,7 @@ def agreed(case: Case, check: Check, *, kills: int = 1, at_least: int = 1) -> li
     if reason := _objection(case, group, kept, score < at_least):
         return [failed(reason, score=score, context=context)]
     value = _reference(kept, case)
-    return [passed(score=score, value=value, context=context), *_each(passing, suites, kept, group)]
+    return [passed(score=score, value=value, context=context), *_each(passing, suites, kept, group), *_others(case)]
 
 
 def _objection(case: Case, group: Agreement, kept: list[str], is_little: bool) -> str | None:
@@ -91,6 +92,15 @@ def _each(passing: Passing, suites: list[str], kept: list[str], group: Agreement
             yield unsure("notices nothing", about=(suite,))
         else:
             yield failed("rejects a program that was kept", about=(suite,))
+
+
+def _others(case: Case) -> Iterator[Ruling]:
+    """Attempts of which nothing could be run: what was cut is not wrong, what holds no program is."""
+    ran = {each.subjects[0] for each in case.verdicts if each.rule.startswith("runs@")}
+    for each in case.attempts:
+        if each.id not in ran:
+            cut = unsure(LEFT_OUT[each.finish]) if each.finish in LEFT_OUT else None
+            yield (cut or failed("no program"))._replace(about=(each.id,))
 
 
 def _noticed(suite: str, passing: Passing, case: Case) -> int:

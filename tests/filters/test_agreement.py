@@ -69,6 +69,13 @@ def test_what_is_kept_of_the_tests_is_a_reference_that_can_reward():
     assert "solution" not in of_all.value
 
 
+def test_what_holds_no_program_is_wrong_and_what_was_cut_is_not():
+    case = crossed(PASSES, KILLED)
+    silent, cut = answered(case.problem, "I do not know."), answered(case.problem, "def f(", 1, "length")
+    _, said = ruled(case._replace(attempts=[silent, cut]))
+    assert (said[silent.id], said[cut.id]) == ("fail", "unsure")
+
+
 NOTHING: dict[str, tuple[dict[str, set[str]], dict[str, int], str]] = {
     "all fail": ({"a": set(), "b": set()}, {}, "no program passes any tests"),
     "all tests are idle": ({"a": {"right", "wrong"}, "b": {"right", "wrong"}}, {"a": 0, "b": 0}, "no tests notice"),
