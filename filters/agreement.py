@@ -55,9 +55,10 @@ def agreed(case: Case, check: Check, *, kills: int = 1, at_least: int = 1) -> li
     """Pass a problem of which programs and tests agree, and say of each of these whether it belongs to them.
 
     Tests are kept that the consensus of programs passes and that notice at least so many `kills`: other programs that
-    fail them, and mutants. A program passes if it passes all tests that are kept, and fails if it fails one, or is none;
-    tests fail if they reject the consensus, and are unsure if they notice nothing. The score is the size of the agreement,
-    programs times suites, and the value what is kept of the tests, as a reference. Reads what `cross` says.
+    fail them, and mutants. A program passes if it passes all tests that are kept, and fails if it fails
+    one, or is none; tests fail if they reject the consensus, and are unsure if they notice nothing. The score is the
+    size of the agreement, programs times suites, and the value what is kept of the tests, as a reference. Reads what
+    `cross` says.
     """
     passing, suites = matrix(case)
     group = consensus(passing, suites)
