@@ -50,7 +50,7 @@ test-slow: .venv/.dev
 test-trainers: .venv-trainers/.made
 	.venv-trainers/bin/python -m pytest -m slow -rs --timeout 600 tests/trainers tests/scoring
 
-# What waits for clocks, and what needs an environment of its own. Nothing in these is run by CI yet.
+# What waits for clocks, and what needs an environment of its own.
 test-nights: .venv/.dev
 	$(RUN) pytest -n 0 -m slow --timeout 900 $(NIGHTS)
 

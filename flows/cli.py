@@ -42,7 +42,7 @@ MODELS = click.option(
 @MODELS
 @click.option("--name", help="The dataset to make, if not the recipe's own name.")
 @click.option("--workers", type=click.IntRange(min=1), help="Shards at once; changes no fact.")
-@click.option("--runner", default="here", show_default=True, metavar="here|ray", help="Where shards are run.")
+@click.option("--runner", metavar="here|ray", help="Where shards are run, if not where the recipe says.")
 @click.option("--metrics", metavar="PORT", help="Serve metrics for Prometheus there, on this machine alone.")
 @click.option("--quiet", is_flag=True, help="No progress.")
 def run(
@@ -52,7 +52,7 @@ def run(
     models: tuple[str, ...],
     name: str | None,
     workers: int | None,
-    runner: str,
+    runner: str | None,
     metrics: str | None,
     quiet: bool,
 ) -> None:
@@ -76,7 +76,8 @@ def run(
         lean()
         with contextlib.ExitStack() as stack:
             with refusals():
-                there = stack.enter_context(chosen(runner, workers=workers))
+                bound = make.prepare(path, changes=all_changes, dataset=name)
+                there = stack.enter_context(chosen(bound, runner, workers=workers))
                 measured = stack.enter_context(measuring(metrics or os.environ.get("THOUGHTMILL_METRICS")))
             watch = together(stack.enter_context(watching(quiet=quiet)), measured)
             how = {"workers": there.window, "run_shard": there.run_shard, "watch": watch}
@@ -145,7 +146,9 @@ def _fetched(published: str, changes: list[str]) -> str:
         return str(fetch_recipe(published, into=data_folder() / "recipes", changes=changes))
 
 
-def _through_prefect(recipe: str, changes: list[str], name: str | None, workers: int | None, runner: str) -> Any:
+def _through_prefect(
+    recipe: str, changes: list[str], name: str | None, workers: int | None, runner: str | None
+) -> Any:
     """Run as a Prefect flow. Raises BadSetup where Prefect is not installed, or its server not there."""
     url = os.environ["PREFECT_API_URL"]
     try:

@@ -86,6 +86,19 @@ def browse(dataset: str | None, port: int, host: str, opened: bool) -> None:
 
 
 @click.command()
+@click.argument("dataset")
+def pull(dataset: str) -> None:
+    """Fetch DATASET (NAME, its newest version, or NAME@vN) from the store, to look at it or export it here."""
+    from flows import housekeeping
+
+    def job() -> None:
+        with refusals():
+            housekeeping.pull(dataset)
+
+    or_one_line(job)
+
+
+@click.command()
 @click.argument("dataset", required=False)
 def versions(dataset: str | None) -> None:
     """List the versions of DATASET, or of all: their rows, and what changed from one to the next."""

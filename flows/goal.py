@@ -4,7 +4,8 @@ A version is a prefix of draws, so a night wants more rows than the last version
 as they are and cost nothing, what an earlier night made beyond its version is used, and ordered rules compare every
 new question with all that stayed before it. That holds as long as the recipe asks the same and its seeds are only
 appended to. A night therefore continues the newest version that its recipe asks the same as, and refuses to begin
-anew.
+anew. Other versions of the dataset, of another recipe or of a line that was given up, have rows that it does not:
+`pipelines.earlier` keeps tonight's from repeating those.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ import orjson
 from flows import make
 from flows.run import Progress
 from pipelines.bind import Recipe
+from pipelines.earlier import accepted_ids
 from pipelines.inference.engines import parse_model
 from pipelines.inference.model import BadModel
 from pipelines.recipe import FILES, BadRecipe
 from pipelines.release import versions
 from pipelines.rows import Rows, Seeds
 from pipelines.store import connect, data_folder
+from pipelines.versions.pin import current
 from pipelines.versions.recipes import changed, flat
 
 SILENT = {"sift", "select"}  # stages that ask no model: what they let through may change from night to night
@@ -38,12 +41,15 @@ class Goal(NamedTuple):
     had: tuple[int, int]  # accepted rows and candidates
     accepted: int | None
     candidates: int | None
+    earlier: Mapping[str, int] = {}  # versions with other rows, and from which draw on these are not to come again
 
     @property
     def changes(self) -> list[str]:
         """The goal in the words of `--set`."""
         target = {"accepted": self.accepted, "candidates": self.candidates}
-        return [f"target.{name}={value}" for name, value in target.items() if value is not None]
+        told = [f"target.{name}={value}" for name, value in target.items() if value is not None]
+        others = [f'{{ version = "{version}", since = {since} }}' for version, since in self.earlier.items()]
+        return [*told, *([f"earlier=[{', '.join(others)}]"] if others else [])]
 
     def share(self, told: Progress) -> float:
         """How much of the night is done, from 0 to 1, by whichever of target and limit is nearer; 0 without any."""
@@ -69,21 +75,43 @@ def plan(recipe: str, *, changes: Sequence[str] = (), dataset: str | None = None
     books = orjson.loads((before / "ledger.json").read_bytes()) if before else {"accepted": 0, "candidates": 0}
     had = books["accepted"], books["candidates"]
     wanted, limit = more or bound.accepted, bound.candidates
-    return Goal(before, had, wanted and had[0] + wanted, limit and had[1] + limit)
+    earlier = _earlier(before, bound, had[1]) if before else {}
+    return Goal(before, had, wanted and had[0] + wanted, limit and had[1] + limit, earlier)
+
+
+def _earlier(before: Path, recipe: Recipe, drawn: int) -> dict[str, int]:
+    """The versions whose rows tonight's draws are not to repeat, and from which draw on: the draws that were made
+    stand as they are, so what counted for them counts on, and what came besides counts from tonight's first."""
+    there = {folder.name: folder for folder in versions(before.parent)}
+    old = tomllib.loads((before / "recipe.toml").read_text(encoding="utf-8")).get("earlier", [])
+    told = [*old, *recipe.value.get("earlier", [])]
+    earlier = {each["version"]: each.get("since", 0) for each in told if each["version"] in there}
+    known = accepted_ids(before).union(*(accepted_ids(there[version]) for version in earlier))
+    for version, folder in reversed(there.items()):  # the newest hold what those before them do
+        if version != before.name and version not in earlier and not (ids := accepted_ids(folder)) <= known:
+            earlier[version] = drawn
+            known |= ids
+    return earlier
 
 
 def _continued(recipe: Recipe) -> Path | None:
-    """The newest version that the recipe continues; None for the first night. Raises BadRecipe where it is none."""
-    there = versions(data_folder() / "datasets" / recipe.name)
+    """The newest version that the recipe continues; None for the first night. Raises BadRecipe where it is none.
+
+    Versions that somebody rolled back may be passed over: the file of rows may be as it was before them.
+    """
+    home = data_folder() / "datasets" / recipe.name
+    there = versions(home)
     if not there:
         return None
-    before = next((folder for folder in reversed(there) if not _asks_else(folder, recipe)), None)
-    if before is None:
+    asked = [folder for folder in reversed(there) if not _asks_else(folder, recipe)]
+    if not asked:
         newest = there[-1]
         raise BadRecipe(f"the recipe does not ask what {newest.name} asked ({_asks_else(newest, recipe)}): {WAY_OUT}")
-    if not (_seeds_continue(recipe) and _rows_continue(recipe, before)):
-        raise BadRecipe(f"the seeds do not begin with those of {before.name}: append new ones at the end; {WAY_OUT}")
-    return before
+    meant = there.index(current(home))
+    found = next((each for each in asked if there.index(each) <= meant or _rows_continue(recipe, each)), asked[-1])
+    if not (_seeds_continue(recipe) and _rows_continue(recipe, found)):
+        raise BadRecipe(f"the seeds do not begin with those of {found.name}: append new ones at the end; {WAY_OUT}")
+    return found
 
 
 def _seeds_continue(recipe: Recipe) -> bool:

@@ -1,4 +1,4 @@
-"""Keeping house in the terminal: what was forgotten, purged and removed."""
+"""Keeping house in the terminal: what was forgotten, purged, removed, and fetched from the store."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from flows.show import aside, find_version, plain, screen
 from pipelines import forget as forgetting
 from pipelines import gc
 from pipelines import purge as purging
+from pipelines.gc import using
+from pipelines.mirror import opened
 from pipelines.store import data_folder
 from pipelines.tombstones import Tombstone, text_digest
 
@@ -23,8 +25,12 @@ UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800
 
 
 def forget(what: str, row: str | None, *, reason: str, console: Console = screen) -> None:
-    """Write a tombstone and say what it covers. Raises ValueError or NotThere."""
+    """Write a tombstone and say what it covers.
+
+    Raises ValueError or NotThere before anything is written; BadStore or StoreDown when the tombstone stands here.
+    """
     said = forgetting.forget(data_folder(), _stone(what, row, reason))
+    opened(data_folder())  # which tells the store, where there is one
     stone = said.stone
     covers = f"{len(stone.ids):,} facts" if stone.ids else "no fact that was made so far"
     already = "" if said.is_new else "; that was said before"
@@ -62,6 +68,21 @@ def purge(*, console: Console = screen) -> None:
     console.print("beyond reach, for you to see to:")
     for told in done.beyond:
         console.print(plain(f"  {told}"), soft_wrap=True)
+
+
+# --- Fetching -------------------------------------------------------------------------------------------------
+
+
+def pull(dataset: str, *, console: Console = screen) -> None:
+    """Fetch a version from the store, and say where it is. Raises ValueError, BadStore or StoreDown."""
+    data = data_folder()
+    mirror = opened(data)
+    if mirror is None:
+        raise ValueError("there is no store to pull from: set THOUGHTMILL_STORE")
+    name, _, version = dataset.partition("@")
+    with using(data):
+        folder = mirror.fetch_version(name, version)
+    console.print(plain(f"{name}@{folder.name} is in {folder}"), soft_wrap=True)
 
 
 # --- Removing -------------------------------------------------------------------------------------------------

@@ -36,13 +36,14 @@ async def mill(
     changes: list[str] | None = None,
     name: str | None = None,
     workers: int | None = None,
-    runner: str = "here",
+    runner: str | None = None,
 ) -> make.Made:
     """Run a recipe to its next version. Returns the ledger, and where the dataset is."""
     with ExitStack() as stack:
         with refusals():
             measure = stack.enter_context(metrics(os.environ.get("THOUGHTMILL_METRICS")))
-            there = stack.enter_context(chosen(runner, workers=workers))
+            bound = make.prepare(recipe, changes=changes or [], dataset=name)
+            there = stack.enter_context(chosen(bound, runner, workers=workers))
         how = {"workers": there.window, "run_shard": partial(as_task, within=there.run_shard), "watch": measure}
         made = await make.make(recipe, changes=changes or [], dataset=name, **how)
     await acreate_table_artifact(

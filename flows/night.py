@@ -18,6 +18,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -29,15 +30,19 @@ from prefect.artifacts import (
     aupdate_progress_artifact,
 )
 from prefect.client.schemas.objects import State
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from filters.verifiers import Unable
-from flows import notice
+from flows import make, notice
 from flows.changes import funnel_in_words
+from flows.exits import BadSetup, refusals
 from flows.make import Interrupted, OutOfBudget
 from flows.mill import as_task
 from flows.run import Busy, Progress
+from flows.runners import chosen
 from flows.tonight import Night, tonight
 from flows.watch import Recent, line
 from pipelines.inference.engine import Misconfigured, Outage
@@ -63,6 +68,7 @@ ENDS = (
     DiskFull,
     BadRecipe,
     BadRows,
+    BadSetup,
     BadStore,
     Forgotten,
     Misconfigured,
@@ -98,16 +104,20 @@ async def night(
     key = artifact_key(name or recipe)
     try:
         async with telling(key) as watch:
-            made = await tonight(
-                recipe,
-                changes=changes or [],
-                dataset=name,
-                more=more,
-                wait=60 * wait_minutes,
-                workers=workers,
-                run_shard=as_task,
-                watch=watch,
-            )
+            with contextlib.ExitStack() as stack:
+                with refusals():
+                    bound = make.prepare(recipe, changes=changes or [], dataset=name)
+                    there = stack.enter_context(chosen(bound, workers=workers))
+                made = await tonight(
+                    recipe,
+                    changes=changes or [],
+                    dataset=name,
+                    more=more,
+                    wait=60 * wait_minutes,
+                    workers=there.window,
+                    run_shard=partial(as_task, within=there.run_shard),
+                    watch=watch,
+                )
     except ENDS as error:
         state = state_of(error)
         await tell(_bad_news(recipe, state.name, state.message))
@@ -184,9 +194,17 @@ async def harmless(doing: Awaitable[T]) -> T | None:
     """What it gives; None, and a line in the log, when it fails: no night is lost for want of a report."""
     try:
         return await doing
-    except Exception:
-        log.warning("a report of this night did not come through", exc_info=True)
+    except Exception as error:  # noqa: BLE001 - told, and else without consequence
+        warn(f"a report of this night did not come through: {type(error).__name__}: {error}")
         return None
+
+
+def warn(told: str) -> None:
+    """A line in the log of the flow run, where the UI shows it; outside of one in that of the process."""
+    try:
+        get_run_logger().warning(told)
+    except MissingContextError:
+        log.warning(told)
 
 
 def artifact_key(name: str) -> str:
@@ -220,7 +238,11 @@ def about(made: Night) -> dict[str, Any]:
 
 
 async def tell(body: dict[str, Any]) -> None:
-    """Tell the webhook, if there is one."""
-    url = await harmless(notice.address())
-    if url and (why := await notice.post(body, url)):
-        log.warning("the webhook was not told: %s", why)
+    """Tell the webhook, if there is one. What goes wrong is a line without an error's text: that may tell the URL."""
+    try:
+        url = await notice.address()
+        why = await notice.post(body, url) if url else None
+    except Exception as error:  # noqa: BLE001 - no night is lost for want of a notice
+        why = type(error).__name__
+    if why:
+        warn(f"the webhook was not told: {why}")

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import itertools
 import logging
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ from pipelines.tombstones import tombstones
 
 log = logging.getLogger(__name__)
 
+WIDENS = 4  # times the window, at most, where shards wait for stragglers
 SELECTION_BLOCK = 64  # draws: how finely it is looked for the first prefix that is enough for a selection
 
 
@@ -55,6 +57,27 @@ async def directly(recipe: Recipe, start: int, stop: int, run: Run) -> Shard:
     return await run_shard(recipe.steps, start, stop, run)
 
 
+class Live(Mapping[int, str]):
+    """The draws that are left, each with the id of its problem, in 24 bytes: a long run has millions."""
+
+    def __init__(self, ids: Mapping[int, str]) -> None:
+        self._draws = array("q", sorted(ids))
+        self._ids = bytes.fromhex("".join(ids[draw] for draw in self._draws))
+        self._width = len(self._ids) // max(1, len(self._draws))
+
+    def __getitem__(self, draw: int) -> str:
+        place = bisect_left(self._draws, draw)
+        if place == len(self._draws) or self._draws[place] != draw:
+            raise KeyError(draw)
+        return self._ids[place * self._width : (place + 1) * self._width].hex()
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._draws)
+
+    def __len__(self) -> int:
+        return len(self._draws)
+
+
 @dataclass
 class Done:
     """What remains of a shard when it has gone through: enough to make versions, and no more."""
@@ -63,14 +86,14 @@ class Done:
     stop: int
     outputs: list[Path]
     out: dict[int, Verdict]  # draws that were not accepted, each with the verdict that says why
-    live: dict[int, str]  # the others, each with the id of its problem
+    live: Live  # the others, each with the id of its problem
     cases: dict[int, Case]  # of the live ones, where a selection is to look at them
 
     @classmethod
     def of(cls, shard: Shard, selection: Step | None) -> Done:
         told = {each.id: each for each in shard.facts.verdicts}
         out = {draw: told[id] for draw, id in shard.out.items()}
-        live = {each.draw or 0: each.id for each in shard.live}
+        live = Live({each.draw or 0: each.id for each in shard.live})
         cases = {each.draw or 0: light(shard.case(each), selection) for each in shard.live if selection}
         return cls(shard.start, shard.stop, shard.outputs, out, live, cases)
 
@@ -109,10 +132,12 @@ class Mill:
         self._watch = watch
         self._keep = keep
         self._window = workers or window(recipe)
+        self._widest = workers or WIDENS * self._window
         self._next = 0
         self._under_way: dict[asyncio.Task[Shard], int] = {}
         self._early: dict[int, Done] = {}  # finished before an earlier one
         self.finished: list[Done] = []  # without a gap, in draw order
+        self._left: list[int] = []  # how many draws are left, up to the end of each
         self.progress = Progress(recipe.accepted, recipe.available)
         self.interrupted = False
         self._kept_at = 0, 0
@@ -157,9 +182,11 @@ class Mill:
             return None
         if self._recipe.selection:
             return self._end_of_selection(wanted)
-        draws = (draw for done in self.finished for draw in sorted(done.live))
-        last = next(itertools.islice(draws, wanted - 1, None), None)
-        return None if last is None else last + 1
+        enough = bisect_left(self._left, wanted)
+        if enough == len(self._left):
+            return None
+        before = self._left[enough - 1] if enough else 0
+        return list(self.finished[enough].live)[wanted - before - 1] + 1
 
     def _end_of_selection(self, wanted: int) -> int | None:
         """The same when a selection over the whole prefix comes last.
@@ -195,6 +222,8 @@ class Mill:
         As long as everything is there already it is read one shard at a time, so that a run which has nothing to
         do begins nothing.
         """
+        if self._run.client.is_idle():
+            self._window = widened(self._window, len(self._under_way), widest=self._widest)
         window = self._window if self._run.fresh.is_set() else 1
         while len(self._under_way) < window and self._next < self._wanted_draws():
             start, stop = self._next, self._shard_end(self._next)
@@ -212,13 +241,17 @@ class Mill:
 
     def _kept(self) -> int:
         """How many of the finished draws are accepted; counted anew only when more are finished."""
+        if self._recipe.selection is None:
+            return self._left[-1] if self._left else 0
         if self._kept_at[0] != self._made:
             self._kept_at = self._made, self._chosen(self._made)
         return self._kept_at[1]
 
     def _shard_end(self, start: int) -> int:
-        """Where a shard from `start` ends: after its rows, with its batch of seeds, or with the last draw."""
+        """Where a shard from `start` ends: after its rows, with its batch of seeds, where other versions begin to
+        count, or with the last draw."""
         ends = [start + self._recipe.rows_per_shard]
+        ends += [each.since for each in self._recipe.earlier if each.since > start]
         if self._recipe.seeds:
             ends += [b["first_draw"] for b in self._recipe.seeds.batches if b["first_draw"] > start]
         if self._recipe.available is not None:
@@ -249,6 +282,7 @@ class Mill:
     def _close_ranks(self) -> None:
         while self._made in self._early:
             self.finished.append(self._early.pop(self._made))
+            self._left.append(len(self.finished[-1].live) + (self._left[-1] if self._left else 0))
             self._keep(self.finished[-1])
 
     async def _drain(self) -> None:
@@ -283,6 +317,11 @@ def window(recipe: Recipe) -> int:
     """Shards at once: enough that the slowest model's places stay filled while some shards wait for stragglers."""
     places = max(map(_places, recipe.models.values()), default=1)
     return 2 + math.ceil(2 * places / recipe.rows_per_shard)
+
+
+def widened(window: int, under_way: int, *, widest: int) -> int:
+    """One more than before, where it is full and yet hardly anything is asked: all wait for stragglers."""
+    return min(window + 1, widest) if under_way >= window else window
 
 
 def _places(model: Model) -> int:

@@ -106,6 +106,7 @@ def serve(recipe: str, dataset: str, clock: Schedule, parameters: dict[str, Any]
     from pipelines.store import data_folder
 
     os.environ["THOUGHTMILL_DATA"] = str(data_folder().resolve())
+    click.echo(f"{dataset}: nights at {clock.cron} ({clock.timezone}), into {os.environ['THOUGHTMILL_DATA']}")
     place = str(Path(recipe).resolve()) if Path(recipe).is_file() else recipe
     night.serve(
         name=dataset,

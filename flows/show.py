@@ -20,6 +20,7 @@ from filters.verifiers import VERIFIERS, answer_in
 from pipelines import recipe as recipes
 from pipelines.card.merge import MARK
 from pipelines.release import versions
+from pipelines.remote import store_url
 from pipelines.store import data_folder
 from pipelines.versions.pin import current
 
@@ -151,7 +152,8 @@ def find_version(name: str) -> Path:
     datasets = data_folder() / "datasets"
     there = sorted(path.name for path in datasets.glob("*") if versions(path))
     if dataset not in there:
-        raise NotThere(f"no dataset {dataset!r}; there are: {', '.join(there) or 'none yet'}")
+        told = f"no dataset {dataset!r}; there are: {', '.join(there) or 'none yet'}"
+        raise NotThere(f"{told}; thoughtmill pull {name} fetches one from the store" if store_url() else told)
     found = versions(datasets / dataset)
     if not version:
         try:

@@ -25,16 +25,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flows.run import RunShard, opened
+from flows.shares import part
 from pipelines.bind import Recipe, bind
 from pipelines.inference.budget import AMOUNTS, Purse
 from pipelines.inference.client import Stopping
 from pipelines.inference.engine import Misconfigured
-from pipelines.inference.model import Model
 from pipelines.remote import store_url
 from pipelines.stage import Run, Shard, Step, output_in, output_of, run_step, write
 
-SHARED = ("in_flight", "requests_per_minute", "tokens_per_minute")
-"""What a role may take of its endpoint, in all: workers get equal parts."""
+MARK = ".spread"  # in the folder of a run: names the job whose workers are to see it
 
 Counts = Mapping[str, Mapping[str, int]]  # by role
 
@@ -48,7 +47,7 @@ class Job(NamedTuple):
     folder: str  # where it lies
     batches: list[dict[str, Any]]  # of its seeds
     data: str
-    legs: int  # that may run at once, each with its part of what a model may be asked
+    workers: int  # at once, each with its part of what a model may be asked
     processors: int  # of each worker: answers that it checks at once
 
 
@@ -80,17 +79,23 @@ class Runner(NamedTuple):
 Send = Callable[[Leg], Awaitable[Back]]
 
 
-def job_of(recipe: Recipe, data: Path, *, legs: int, processors: int = 1) -> Job:
-    """What is told to workers, who may have another working directory, and nothing but the shared data folder."""
+def job_of(recipe: Recipe, data: Path, *, workers: int, processors: int = 1) -> Job:
+    """What is told to workers, who may have another working directory, and nothing but the shared data folder.
+
+    A mark in that folder lets them see that it is the same.
+    """
     batches = recipe.seeds.batches if recipe.seeds else []
+    home, run = data / "runs" / recipe.name, uuid.uuid4().hex
+    home.mkdir(parents=True, exist_ok=True)
+    (home / MARK).write_text(run)  # in place: a file that is replaced may be seen late over a network
     return Job(
-        run=uuid.uuid4().hex,
+        run=run,
         store=store_url(),
-        recipe=recipe.value,
+        recipe={key: each for key, each in recipe.value.items() if key != "earlier"},  # only the driver compares
         folder=str(recipe.folder.absolute()),
         batches=batches,
         data=str(data.absolute()),
-        legs=legs,
+        workers=workers,
         processors=processors,
     )
 
@@ -206,7 +211,7 @@ class Worker:
             client = self._run.client
             cause = client.failure or client.spent if isinstance(error, Stopping) else None
             failure = portable(cause or error)
-        self._run.client.purse.close()  # a worker that ends with the cluster would seem to have spent what it holds
+        self._run.client.purse.rest()  # others may need it
         added = [] if shard.unwritten else shard.outputs[len(leg.outputs) :]
         return Back(named(added), self._newly_counted(), failure)
 
@@ -245,11 +250,11 @@ def portable(error: Exception) -> Exception:
 
 
 def bound(job: Job) -> Recipe:
-    """The recipe of a job as it runs here, over the driver's batches of seeds, with a leg's part of every limit."""
+    """The recipe of a job as it runs here, over the driver's batches of seeds, with its part of every limit."""
     recipe = bind(job.recipe, folder=Path(job.folder))
     if recipe.seeds:
         recipe.seeds.batches = job.batches
-    models = {role: part(model, job.legs) for role, model in recipe.models.items()}
+    models = {role: part(model, job.workers) for role, model in recipe.models.items()}
     return dataclasses.replace(recipe, models=models)
 
 
@@ -257,24 +262,22 @@ def opened_part(recipe: Recipe, job: Job) -> AbstractAsyncContextManager[Run]:
     """What the stages use. Hours are the driver's to count; tokens and money hold for all processes together."""
     data = Path(job.data)
     limits = {name: limit for name, limit in recipe.budget.items() if name in AMOUNTS}
+    _check_folder(job, data / "runs" / recipe.name / MARK, limits)
     purse = Purse(recipe.models, limits, path=data / "runs" / recipe.name / "budget.json")
     return opened(recipe, data, purse=purse, checkers=job.processors)
 
 
-def part(model: Model, legs: int) -> Model:
-    """A model with one leg's part of how much it may be asked, at each of its endpoints."""
-    endpoints = [{**each, **_divided(each, legs)} for each in model.endpoints]
-    return dataclasses.replace(model, endpoints=endpoints, **_divided(vars_of(model), legs))
-
-
-def vars_of(model: Model) -> dict[str, Any]:
-    return {name: getattr(model, name) for name in SHARED}
-
-
-def _divided(limits: Mapping[str, Any], legs: int) -> dict[str, Any]:
-    """The limits that are given, divided; one request at a time is the least."""
-    given = {name: limits[name] for name in SHARED if limits.get(name) is not None}
-    return {name: max(1, each // legs) if name == "in_flight" else each / legs for name, each in given.items()}
+def _check_folder(job: Job, mark: Path, limits: Mapping[str, float]) -> None:
+    """Raises Misconfigured where this machine has another data folder than the driver, and that cannot work."""
+    if mark.is_file() and mark.read_text() == job.run:
+        return
+    if not job.store:
+        ways = "share it between all machines, at the same path, or set THOUGHTMILL_STORE"
+        raise Misconfigured(f"{job.data} is another folder here than the driver's: {ways}")
+    if limits:
+        names = " and ".join(f"budget.{name}" for name in limits)
+        ways = "share one folder, or limit the run by budget.hours"
+        raise Misconfigured(f"{names} cannot be kept where machines have data folders of their own: {ways}")
 
 
 def counted(run: Run) -> Counts:

@@ -16,6 +16,7 @@ from typing import Any
 
 from filters.artifact import Artifact
 from pipelines import curriculum as curricula
+from pipelines.earlier import Earlier, earlier_of
 from pipelines.inference.budget import LIMITS
 from pipelines.inference.engines import parse_model
 from pipelines.inference.model import BadModel, Model, Sampling
@@ -24,11 +25,13 @@ from pipelines.rows import BadRows, Rows, Seeds
 from pipelines.rules import artifact_of, bind_rule, check_said
 from pipelines.stage import BoundRule, Order, Stage, Step
 from pipelines.stages.table import STAGES
+from pipelines.store import data_folder
 from pipelines.views.table import VIEWS
 from prompts.template import Template, TemplateError, load
 
 PRICES = {"input", "output"}
 TARGET_KEYS = {"accepted", "candidates"}
+RUNNERS = ("here", "ray")  # where shards are run, which changes no fact
 SHARD_BYTES = 256 << 20  # what the answers of one shard may come to, at their longest
 TOKEN_BYTES = 5  # of text, at the most that is usual
 
@@ -51,6 +54,8 @@ class Recipe:
     curriculum: list[curricula.Stage] = field(default_factory=list)
     order: curricula.Order = "draw"  # within the stages of the curriculum
     budget: dict[str, float] = field(default_factory=dict)  # what making a version may take, of LIMITS
+    runner: str = "here"  # of RUNNERS, if nobody says another
+    earlier: list[Earlier] = field(default_factory=list)  # versions whose rows are not to come again
 
     @property
     def seeds(self) -> Seeds | None:
@@ -88,7 +93,9 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
     known(target, TARGET_KEYS, "target")
     views = _views(value.get("views", ["sft", "rl"]))
     models = {role: parse_model(role, spec) for role, spec in value.get("models", {}).items()}
-    steps = _steps(value, models, folder)
+    name = _dataset_name(value["name"])
+    earlier = earlier_of(value.get("earlier", []), data_folder() / "datasets" / name)
+    steps = _steps(value, models, folder, earlier)
     used = {step.parameters["model"].role for step in steps if isinstance(step.parameters.get("model"), Model)}
     if idle := models.keys() - used:
         raise BadRecipe(
@@ -98,7 +105,7 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
         raise BadRecipe("draws from seeds never end: say target.accepted, target.candidates, or both")
     selection = steps.pop() if steps[-1].stage is STAGES["select"] else None
     return Recipe(
-        name=_dataset_name(value["name"]),
+        name=name,
         value=value,
         folder=folder,
         seed=checked(value.get("seed", 0), int, "seed"),
@@ -110,6 +117,8 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
         selection=selection,
         views=views,
         budget=_budget(value.get("budget", {}), models),
+        runner=_runner(value.get("run", {})),
+        earlier=earlier,
         **_curriculum(value.get("curriculum", {}), views),
     )
 
@@ -147,6 +156,15 @@ def _budget(table: Mapping[str, Any], models: Mapping[str, Model]) -> dict[str, 
     return dict(table)
 
 
+def _runner(table: Mapping[str, Any]) -> str:
+    """The runner that `[run]` names."""
+    known(table, {"runner"}, "run")
+    name = checked(table.get("runner", "here"), str, "run.runner")
+    if name not in RUNNERS:
+        raise BadRecipe(f"no runner {name!r}{nearest(name, RUNNERS)}; there are: {', '.join(RUNNERS)}")
+    return name
+
+
 def _views(given: Any) -> list[str]:
     for name in checked(given, list, "views"):
         if name not in VIEWS:
@@ -175,7 +193,9 @@ def rows_per_shard(wanted: int, steps: Sequence[Step]) -> int:
     return max(1, min(wanted, SHARD_BYTES // max(1, tokens * TOKEN_BYTES)))
 
 
-def _steps(value: Mapping[str, Any], models: Mapping[str, Model], folder: Path) -> list[Step]:
+def _steps(
+    value: Mapping[str, Any], models: Mapping[str, Model], folder: Path, earlier: Sequence[Earlier]
+) -> list[Step]:
     tables = value.get("stages")
     if not tables:
         raise BadRecipe("the recipe has no [[stages]]")
@@ -189,7 +209,7 @@ def _steps(value: Mapping[str, Any], models: Mapping[str, Model], folder: Path) 
         if steps and steps[-1].stage is STAGES["select"]:
             raise BadRecipe(f"stage {step.name!r}: nothing comes after select")
         steps.append(step)
-    _give_order(steps)
+    _give_order(steps, earlier)
     _check_said(steps)
     return steps
 
@@ -301,10 +321,10 @@ def _check_rules(name: str, use: str, rules: Sequence[BoundRule]) -> None:
         raise BadRecipe(f"stage {name!r}: the rule {', '.join(sorted(doubled))} is there twice")
 
 
-def _give_order(steps: Sequence[Step]) -> None:
-    """Steps with ordered rules get a turnstile, and know the seeds that the first step draws from."""
+def _give_order(steps: Sequence[Step], earlier: Sequence[Earlier]) -> None:
+    """Steps with ordered rules get a turnstile, and know the seeds that the first step draws from, and other rows."""
     seeds = next((each for each in steps[0].parameters.values() if isinstance(each, Seeds)), None)
     for step in steps:
         ordered = [each for each in step.parameters.get("rules", []) if each.rule.kind == "ordered"]
         if ordered:
-            step.order = Order(ordered, seeds)
+            step.order = Order(ordered, seeds, earlier)

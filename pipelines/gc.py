@@ -4,13 +4,15 @@ An output is needed while the last run of a dataset lists it. Versions hold thei
 costs time and no tokens: it is made again from the journal. Replies stay, unless somebody asks for them to go; then
 those stay that a version or an output names, and those that are young. Nothing is removed while a run is under way,
 but that the journal's finished segments are merged: see `pipelines/merge.py`.
+
+Where there is a store, what goes here goes there first, and nothing at all is touched while any machine makes a
+dataset: others may read there what they have no copy of.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import re
 import shutil
 import time
@@ -20,7 +22,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pipelines.merge import SETTLED, Busy, Merged, Needed, everything, foretold, merge
+from pipelines import lease, mirrored_outputs
+from pipelines.merge import SETTLED, Busy, Merged, Needed, everything, foretold, merge, nobody
+from pipelines.mirror import Mirror, opened
 from pipelines.records import digest
 from pipelines.release import versions
 from pipelines.segment import Entry
@@ -41,6 +45,7 @@ class Rubbish(NamedTuple):
 
 
 NOTHING = Rubbish([], [], [])
+UNTOUCHED = Merged(0, 0, 0, 0, 0)
 
 
 class Sizes(NamedTuple):
@@ -70,19 +75,30 @@ def collect(
     settled: float = SETTLED,
     now: float | None = None,
 ) -> Collected:
-    """Remove what nothing needs and is older than so many seconds; with `replies`, also what models said of it."""
-    if replies:
-        refuse_store(data)
+    """Remove what nothing needs and is older than so many seconds; with `replies`, also what models said of it.
+
+    Raises BadStore or StoreDown, and ValueError where something cannot be told.
+    """
+    mirror = opened(data)
     before, now = sizes(data), time.time() if now is None else now
     try:
-        with alone(data):
-            rubbish = find_rubbish(data, older_than=older_than, now=now)
+        with alone(data, mirror):
+            rubbish = find_rubbish(data, older_than=older_than, now=now, mirror=mirror)
             freed = sum(size(path) for path in _all(rubbish))
+            if mirror:
+                mirrored_outputs.remove(mirror.remote, data, rubbish.unneeded)
             remove(rubbish)
+            if mirror and replies:
+                mirror.bring()
             needed = needed_replies(data, since=now - older_than) if replies else everything
-            merged = merge(data / "journal", needed=needed, settled=settled)
+            follow = nobody
+            if mirror:
+                follow = (journal := mirror.journal()).follow
+                journal.sweep()
+                journal.adopt(lambda index: replies)
+            merged = merge(data / "journal", needed=needed, settled=settled, follow=follow)
     except InUse:
-        merged = merge(data / "journal", settled=settled)
+        merged = UNTOUCHED if mirror else merge(data / "journal", settled=settled)
         return Collected(NOTHING, 0, merged, before, sizes(data), True)
     return Collected(rubbish, freed, merged, before, sizes(data), False)
 
@@ -95,7 +111,13 @@ def preview(
     settled: float = SETTLED,
     now: float | None = None,
 ) -> Collected:
-    """What `collect` would do; nothing is changed."""
+    """What `collect` would do; nothing is changed. Raises ValueError where something cannot be told."""
+    mirror = opened(data)
+    if mirror and replies:
+        raise ValueError(
+            "which replies would go cannot be told without fetching all facts and the whole journal from the store:"
+            " leave out --dry-run, or --replies"
+        )
     before, now = sizes(data), time.time() if now is None else now
     with contextlib.ExitStack() as stack:
         try:
@@ -103,7 +125,7 @@ def preview(
         except InUse:
             merged = foretold(data / "journal", settled=settled)
             return Collected(NOTHING, 0, merged, before, _left(before, 0, merged), True)
-        rubbish = find_rubbish(data, older_than=older_than, now=now)
+        rubbish = find_rubbish(data, older_than=older_than, now=now, mirror=mirror)
         needed = needed_replies(data, since=now - older_than, but=rubbish) if replies else everything
         merged = foretold(data / "journal", needed=needed, settled=settled)
     freed = sum(size(path) for path in _all(rubbish))
@@ -131,41 +153,41 @@ def using(data: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def alone(data: Path) -> Iterator[None]:
-    """Nobody runs anything in this data folder meanwhile. Raises InUse."""
-    try:
-        with _held(data, fcntl.LOCK_EX | fcntl.LOCK_NB):
-            yield
-    except BlockingIOError:
-        raise InUse(f"a run is under way in {data}; do this again when it has ended") from None
+def alone(data: Path, mirror: Mirror | None = None) -> Iterator[None]:
+    """Nobody runs anything in this data folder meanwhile, nor makes a dataset in its store. Raises InUse."""
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_held(data, fcntl.LOCK_EX | fcntl.LOCK_NB))
+            if mirror:
+                stack.enter_context(mirror.house())
+        except BlockingIOError:
+            raise InUse(f"a run is under way in {data}; do this again when it has ended") from None
+        except lease.Busy as error:
+            raise InUse(str(error)) from error
+        yield
 
 
 @contextlib.contextmanager
 def _held(data: Path, how: int) -> Iterator[None]:
-    """The folder's own lock, which leaves no file; where there is no folder there is nothing to hold."""
+    """The data folder's own lock; where there is no folder there is nothing to hold.
+
+    It is on a file, opened for writing: over NFS the lock of a folder holds on one machine only, and whoever cannot
+    write gets no exclusive one.
+    """
     if not data.is_dir():
         yield
         return
-    folder = os.open(data, os.O_RDONLY)
-    try:
-        fcntl.flock(folder, how)
+    with (data / "lock").open("a+b") as lock:
+        fcntl.flock(lock, how)
         yield
-    finally:
-        os.close(folder)
-
-
-def refuse_store(data: Path) -> None:
-    """Raises ValueError where the data folder has a store, which would bring back what is taken away here."""
-    if (data / "store.json").exists():
-        raise ValueError(f"{data} keeps its facts in a store, and what is removed is not yet removed there, too")
 
 
 # --- What can go ----------------------------------------------------------------------------------------------
 
 
-def find_rubbish(data: Path, *, older_than: float, now: float) -> Rubbish:
-    """What can go while no run is under way."""
-    listed = listed_outputs(data)
+def find_rubbish(data: Path, *, older_than: float, now: float, mirror: Mirror | None = None) -> Rubbish:
+    """What can go while no run is under way, here and in the store."""
+    listed = listed_outputs(data) | (mirrored_outputs.listed(mirror.remote, data) if mirror else set())
     unneeded, broken = [], []
     for folder in outputs(data):
         manifest = folder / "manifest.json"
@@ -173,6 +195,8 @@ def find_rubbish(data: Path, *, older_than: float, now: float) -> Rubbish:
             broken.append(folder)
         elif folder not in listed and now - manifest.stat().st_mtime >= older_than:
             unneeded.append(folder)
+    if mirror:
+        unneeded += mirrored_outputs.old(mirror.remote, data, before=now - older_than, but=listed)
     return Rubbish(unneeded, broken, list(left_over(data)))
 
 

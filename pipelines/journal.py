@@ -19,6 +19,7 @@ import asyncio
 import contextlib
 import fcntl
 import itertools
+import resource
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,10 @@ SEGMENT_ENTRIES = 1 << 16
 """Then a new segment begins, since the keys of an unfinished one are held in memory."""
 
 
+OPEN_FILES = 1 << 16
+"""That a process may have, where it may say so itself: each segment takes two, and each request under way one."""
+
+
 class Journal:
     """The journal in a folder, and in a store where there is one. Open for one process and one event loop."""
 
@@ -49,6 +54,7 @@ class Journal:
         self._frames = FrameCache()
         self._waiting: list[tuple[Entry, asyncio.Future[Entry]]] = []
         self._committing: asyncio.Task[None] | None = None
+        _allow_open_files()
         if mirror:
             folder.mkdir(parents=True, exist_ok=True)
         if folder.is_dir():
@@ -181,6 +187,15 @@ class Journal:
         with (self._folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _allow_open_files() -> None:
+    """Raise the limit that a shell gives, often 1,024, as far as the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(ValueError, OSError):  # some systems refuse what they said was allowed
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 Waiting = list[tuple[Entry, "asyncio.Future[Entry]"]]

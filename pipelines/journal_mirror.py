@@ -2,6 +2,7 @@
 
     journal/<segment>/<offset>              the frames of one commit, put before any of them is used
     journal/<segment>.log, <segment>.idx    the whole of a finished segment; then the parts are removed
+    journal/<segment>.gone                  put before a segment is removed; then nobody believes what is left of it
 
 An object store cannot append, so a growing segment is a row of parts, each named by where it begins. It is finished
 once its index is there, which is put last. The bytes at an offset of a segment are never put a second time with
@@ -19,14 +20,14 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from pipelines.remote import Remote, StoreDown, at_once
 from pipelines.segment import HEADER, Index, Segment, content_length
 from pipelines.store import replace
+from pipelines.stored_segments import Stored, arranged, left_over, without_gap
 
 log = logging.getLogger(__name__)
 
@@ -50,21 +51,9 @@ TOGETHER = 64
 """Parts that are held in memory at once."""
 
 
-class Stored(NamedTuple):
-    """What the store has of a segment."""
-
-    parts: Mapping[int, int]  # the size of each, by its offset
-    log: int | None = None  # its size
-    is_finished: bool = False
-
-    @property
-    def size(self) -> int:
-        """Up to where its bytes are there."""
-        return (self.log or 0) if self.is_finished else sum(self.parts[offset] for offset in without_gap(self.parts))
-
-
 class JournalMirror:
-    """The journal of a data folder, as its store has it. Everything but `fetch` happens under the journal's lock."""
+    """The journal of a data folder, as its store has it. Everything but `fetch` happens under the journal's lock, or
+    while nobody runs anything in the folder."""
 
     def __init__(self, remote: Remote, folder: Path) -> None:
         self._remote = remote
@@ -116,10 +105,12 @@ class JournalMirror:
         there = arranged(self._remote.sizes("journal"))
         for copy in self._elsewhere.glob("*.log"):
             if copy.stem not in there:  # removed from the store by somebody
-                copy.with_suffix(".idx").unlink(missing_ok=True)
-                copy.unlink()
+                _drop(copy)
         for name, stored in there.items():
-            if self._is_own(name, stored):
+            if stored.is_gone:
+                _drop(self._copy(name))
+                _drop(self._own / f"{name}.log")
+            elif self._is_own(name, stored):
                 if stored == Stored({}, self._own.joinpath(f"{name}.log").stat().st_size, True):
                     self._stored.add(name)
             elif name not in self._open:
@@ -147,6 +138,37 @@ class JournalMirror:
         content += self._read(name, start + len(content), offset + HEADER.size + content_length(header))
         write_at(self._copy(name), start, content)
 
+    # --- Merging -----------------------------------------------------------------------------------------------
+
+    def adopt(self, wanted: Callable[[Index], bool]) -> None:
+        """Make such finished segments of others as are wanted our own, whole, so that they can be merged here."""
+        self.expire()
+        for segment in self.pull().values():
+            segment.close()
+        for index in sorted(self._elsewhere.glob("*.idx")):
+            copy = index.with_suffix(".log")
+            whole = Index.open(index, of_size=copy.stat().st_size)
+            if whole is None or wanted(whole):
+                self._copy_whole(copy.stem, copy.stat().st_size)
+                os.utime(copy, (0, 0))  # nobody has written to it for long
+                copy.rename(self._own / copy.name)
+                index.rename(self._own / index.name)
+        self.close(whole=False)
+
+    def sweep(self) -> None:
+        """Remove what is left of segments that are gone: somebody was killed while removing them."""
+        self._remote.remove(left_over(self._remote.sizes("journal")))
+
+    def follow(self, new: str | None, old: Sequence[str]) -> None:
+        """Have the store follow a merge: what stands for the old segments is there before these are gone."""
+        if new is not None:
+            self._finish(self._own / f"{new}.idx")
+            self._stored.add(new)
+        for name in old:
+            self._remote.put(f"journal/{name}.gone", b"merged")
+            parts = self._remote.sizes(f"journal/{name}")
+            self._remote.remove([f"journal/{name}.idx", f"journal/{name}.log", *parts])
+
     # -----------------------------------------------------------------------------------------------------------
 
     def _copy(self, name: str) -> Path:
@@ -161,8 +183,7 @@ class JournalMirror:
         own = self._own / f"{name}.log"
         if own.exists() and own.stat().st_size >= stored.size:
             return True
-        own.with_suffix(".idx").unlink(missing_ok=True)
-        own.unlink(missing_ok=True)
+        _drop(own)
         return False
 
     def _finish(self, index: Path) -> None:
@@ -209,9 +230,12 @@ class JournalMirror:
             self._copy_whole(name, size)
 
     def _copy_whole(self, name: str, size: int) -> None:
-        """Where an index is damaged it is made anew from the log."""
+        """Fetch all of a finished log, to be merged, or where its index is damaged and made anew from it."""
         for start in range(0, size, BLOCK):
-            write_at(self._copy(name), start, self._read(name, start, start + BLOCK))
+            content = self._read(name, start, start + BLOCK)
+            if len(content) < min(BLOCK, size - start):
+                raise StoreDown(f"journal/{name}.log was removed from the store just now")
+            write_at(self._copy(name), start, content)
 
     def _take_parts(self, name: str, stored: Stored) -> None:
         """Append what the copy lacks, as far as there is no gap; a part that was removed meanwhile is one."""
@@ -236,35 +260,10 @@ class JournalMirror:
         return segment
 
 
-def arranged(sizes: Mapping[str, int]) -> dict[str, Stored]:
-    """The segments among the objects below `journal/`, in the order in which they were begun."""
-    parts: dict[str, dict[int, int]] = {}
-    whole: dict[str, int] = {}
-    for path, size in sizes.items():
-        match path.split("/")[1:]:
-            case [name, offset] if offset.isdigit():
-                parts.setdefault(name, {})[int(offset)] = size
-            case [name]:
-                whole[name] = size
-            case _:
-                continue
-    names = sorted({*parts, *(name.removesuffix(".idx") for name in whole if name.endswith(".idx"))})
-    return {
-        name: Stored(parts.get(name, {}), whole.get(f"{name}.log"), f"{name}.idx" in whole and f"{name}.log" in whole)
-        for name in names
-    }
-
-
-def without_gap(parts: Mapping[int, int]) -> Sequence[int]:
-    """The offsets of the parts up to the first that is missing."""
-    end, believed = 0, []
-    for offset in sorted(parts):
-        if offset != end:
-            log.warning("journal: the part at byte %d is missing; what lies behind it is not believed", end)
-            break
-        believed.append(offset)
-        end += parts[offset]
-    return believed
+def _drop(log: Path) -> None:
+    """Let go of a segment here; who has it open goes on reading it."""
+    log.unlink(missing_ok=True)
+    log.with_suffix(".idx").unlink(missing_ok=True)
 
 
 def is_left_behind(name: str) -> bool:

@@ -1,6 +1,7 @@
 """Leases: who makes a dataset, where several machines share a store.
 
     runs/NAME/lease/<generation>            who holds it, and until when
+    house/lease/<generation>                the same of who removes things, while nothing is made
 
 A generation is put only where none of that number is, so of several who want it one gets it; the highest counts. Its
 holder says every few seconds that it lives. One that has died loses it two minutes later, and one that merely slept
@@ -15,6 +16,7 @@ import socket
 import threading
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -28,16 +30,16 @@ RENEW_SECONDS = 15.0
 APART_SECONDS = 60.0
 """How far clocks may be apart: a lease that has ended is honoured for that much longer."""
 
-
-WAY_OUT = "wait for it, or give this one another --name"
+HOUSE = ""
+"""In place of a dataset's name: the whole store."""
 
 
 class Busy(Exception):
-    """Another run works on the same dataset."""
+    """Another run works on the same dataset, or somebody removes things from the store."""
 
 
 class Lease:
-    """The right to make one dataset, held until `release`. `folder` is the id of the data folder that makes it.
+    """The right to make one dataset, or to keep HOUSE, held until `release`. `folder` is the data folder's id.
 
     A data folder takes its own lease over at once: its lock on the disk says that no other run of it lives.
     """
@@ -46,19 +48,19 @@ class Lease:
         """Raises Busy."""
         self._remote = remote
         self._dataset = name
-        self._under = f"runs/{name}/lease"
-        self._folder = f"{folder} on {socket.gethostname()}"  # a copy of a data folder is not the same one
+        self._under = place(name)
+        self._folder = holder(folder)
         self._who = f"process {os.getpid()} on {socket.gethostname()}"
         self._mark = uuid.uuid4().hex
         self._ended = threading.Event()
         self._object = self._take()
-        self._heart = threading.Thread(target=self._beat, name=f"lease of {name}", daemon=True)
+        self._heart = threading.Thread(target=self._beat, name=self._under, daemon=True)
         self._heart.start()
 
     def check(self) -> None:
         """Raises Busy where another run has taken the lease meanwhile."""
         if max(self._remote.sizes(self._under), default="") != self._object:
-            raise Busy(f"another run has begun to make {self._dataset!r} while this one was out of reach")
+            raise Busy(f"another run has begun {work(self._dataset)} while this one was out of reach")
 
     def renew(self) -> None:
         self._remote.put(self._object, self._told(time.time() + LEASE_SECONDS))
@@ -70,27 +72,17 @@ class Lease:
         try:
             self._remote.put(self._object, self._told(0))
         except StoreDown as error:
-            log.warning("the lease of %s is not given back, and ends in two minutes: %s", self._dataset, error)
+            log.warning("the lease %s is not given back, and ends in two minutes: %s", self._under, error)
 
     def _take(self) -> str:
-        earlier = [name for name in self._remote.sizes(self._under) if name[-20:].isdigit()]
-        if earlier:
-            self._refuse_if_held(self._remote.get(earlier[-1]))
+        earlier = _generations(self._remote, self._dataset)
+        _refuse_if_held(self._remote, self._dataset, earlier, self._folder)
         generation = int(earlier[-1][-20:]) + 1 if earlier else 1
         name = f"{self._under}/{generation:020d}"
         if not self._remote.create(name, self._told(time.time() + LEASE_SECONDS)):
-            raise Busy(f"another run has just begun to make {self._dataset!r}; {WAY_OUT}")
+            raise Busy(f"another run has just begun {work(self._dataset)}; {way_out(self._dataset)}")
         self._remote.remove(earlier)
         return name
-
-    def _refuse_if_held(self, content: bytes | None) -> None:
-        told = read(content)
-        ends = told["until"] + APART_SECONDS - time.time()
-        if ends > 0 and told["folder"] != self._folder:
-            raise Busy(
-                f"another run ({told['who']}) is making {self._dataset!r}; {WAY_OUT}"
-                f" (if it has died, its lease ends in {ends:.0f} s)"
-            )
 
     def _told(self, until: float) -> bytes:
         return orjson.dumps({"who": self._who, "folder": self._folder, "mark": self._mark, "until": until})
@@ -100,7 +92,44 @@ class Lease:
             try:
                 self.renew()
             except StoreDown as error:
-                log.warning("the lease of %s could not be renewed: %s", self._dataset, error)
+                log.warning("the lease %s could not be renewed: %s", self._under, error)
+
+
+def refuse_if_held(remote: Remote, name: str, *, folder: str) -> None:
+    """Raises Busy where another data folder than this one makes a dataset, or keeps HOUSE."""
+    _refuse_if_held(remote, name, _generations(remote, name), holder(folder))
+
+
+def _generations(remote: Remote, name: str) -> list[str]:
+    return [each for each in remote.sizes(place(name)) if each[-20:].isdigit()]
+
+
+def _refuse_if_held(remote: Remote, name: str, generations: Sequence[str], ours: str) -> None:
+    told = read(remote.get(generations[-1]) if generations else None)
+    ends = told["until"] + APART_SECONDS - time.time()
+    if ends > 0 and told["folder"] != ours:
+        raise Busy(
+            f"another run ({told['who']}) is {work(name)}; {way_out(name)}"
+            f" (if it has died, its lease ends in {ends:.0f} s)"
+        )
+
+
+def place(name: str) -> str:
+    """Below what a lease lies."""
+    return f"runs/{name}/lease" if name else "house/lease"
+
+
+def work(name: str) -> str:
+    return f"making {name!r}" if name else "removing things from the store"
+
+
+def way_out(name: str) -> str:
+    return "wait for it, or give this one another --name" if name else "wait for it"
+
+
+def holder(folder: str) -> str:
+    """A copy of a data folder on another machine is not the same one."""
+    return f"{folder} on {socket.gethostname()}"
 
 
 def read(content: bytes | None) -> dict[str, Any]:

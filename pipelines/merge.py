@@ -7,7 +7,8 @@ Frames are copied as they are, with the time of each reply, so that the first re
 merged segment is whole and durable before it gets its name, and only then those that it stands for go: killed at any
 point, every reply is there at least once, and the next time tidies up. A segment is touched only when its writer has
 finished it and let go of it; names appear and disappear under the lock of commits, so that no run that opens the
-journal meanwhile misses one. A run that has a removed segment open goes on reading it.
+journal meanwhile misses one. A run that has a removed segment open goes on reading it. Where there is a store, it
+follows before the old ones go here.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ SETTLED = 600.0  # seconds since anything was written to a segment: in case lock
 
 Needed = Callable[[Entry], bool]
 
+Follow = Callable[[str | None, Sequence[str]], None]
+"""Hears of a segment, by its name, that stands for others, before these go; None where nothing needs to."""
+
 
 class Busy(ValueError):
     """Somebody else is tidying up the same journal."""
@@ -66,17 +70,21 @@ def everything(entry: Entry) -> bool:
     return True
 
 
-def merge(folder: Path, *, needed: Needed = everything, settled: float = SETTLED) -> Merged:
+def nobody(new: str | None, old: Sequence[str]) -> None:
+    """Nobody follows: there is no store."""
+
+
+def merge(folder: Path, *, needed: Needed = everything, settled: float = SETTLED, follow: Follow = nobody) -> Merged:
     """Merge what is small, and leave out the replies that are not `needed`. Raises Busy or DiskFull."""
     done = Merged(0, 0, 0, 0, 0)
     if not folder.is_dir():
         return done
     with _alone(folder):
-        tidy(folder)
+        tidy(folder, follow)
         _mend(folder)
         for group in groups(folder, needed=needed, settled=settled):
             try:
-                done = _sum(done, _merge(folder, group, needed))
+                done = _sum(done, _merge(folder, group, needed, follow))
             except OSError as error:
                 raise disk_full(error, folder) from error
     return done
@@ -125,7 +133,7 @@ def is_settled(path: Path, settled: float) -> bool:
 
 
 def _is_held(path: Path) -> bool:
-    with path.open("rb") as file:
+    with path.open("r+b") as file:  # over NFS who does not write gets no exclusive lock
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:  # held; or locks are not honoured here, and nobody can tell
@@ -189,7 +197,7 @@ def _sealed(frame: bytes, when: int) -> bytes:
 # --- Writing, and taking the place of the old ones ------------------------------------------------------------
 
 
-def _merge(folder: Path, group: Sequence[Path], needed: Needed) -> Merged:
+def _merge(folder: Path, group: Sequence[Path], needed: Needed, follow: Follow) -> Merged:
     size = sum(path.stat().st_size for path in group)
     name = f"{group[0].stem.partition('-')[0]}-{uuid.uuid4().hex[:8]}"
     written, dropped, offsets = _write(folder / f"{name}.merging", group, needed)
@@ -197,14 +205,13 @@ def _merge(folder: Path, group: Sequence[Path], needed: Needed) -> Merged:
     replace(intent, orjson.dumps([path.name for path in group]), sync=True)
     Index.write(folder / f"{name}.idx", offsets, of_size=written)
     sync_folder(folder)
-    with _commits_held(folder):
-        if written:
+    if written:
+        with _commits_held(folder):
             (folder / f"{name}.merging").rename(folder / f"{name}.log")
             sync_folder(folder)
-            _settle(intent)
-        else:  # nothing of them is needed: there is nothing to stand for them
-            _remove(folder, [path.name for path in group])
-            _settle(intent)
+    else:  # nothing of them is needed: there is nothing to stand for them
+        _remove(folder, None, [path.name for path in group], follow)
+    _settle(intent, follow)
     return Merged(len(group), bool(written), dropped, size, written)
 
 
@@ -229,11 +236,10 @@ def _write(path: Path, group: Sequence[Path], needed: Needed) -> tuple[int, int,
     return written, dropped, offsets
 
 
-def tidy(folder: Path) -> None:
+def tidy(folder: Path, follow: Follow = nobody) -> None:
     """Finish, or take back, what a killed process left half done."""
-    with _commits_held(folder):
-        for intent in sorted(folder.glob("*.merged.json")):
-            _settle(intent)
+    for intent in sorted(folder.glob("*.merged.json")):
+        _settle(intent, follow)
     for left in folder.glob("*.merging"):
         left.unlink()
 
@@ -245,11 +251,11 @@ def _mend(folder: Path) -> None:
             Segment.open(path).close()
 
 
-def _settle(intent: Path) -> None:
+def _settle(intent: Path, follow: Follow) -> None:
     """Let the old ones go if what stands for them is there; else what would have stood for them."""
     name, folder = intent.name.removesuffix(".merged.json"), intent.parent
     if (folder / f"{name}.log").exists():
-        _remove(folder, orjson.loads(intent.read_bytes()))
+        _remove(folder, name, orjson.loads(intent.read_bytes()), follow)
     else:
         for ending in ("merging", "idx"):
             (folder / f"{name}.{ending}").unlink(missing_ok=True)
@@ -257,12 +263,14 @@ def _settle(intent: Path) -> None:
     sync_folder(folder)
 
 
-def _remove(folder: Path, names: Sequence[str]) -> None:
-    """The log goes before its index: an index without a log means nothing."""
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
-        (folder / name).with_suffix(".idx").unlink(missing_ok=True)
-    sync_folder(folder)
+def _remove(folder: Path, new: str | None, names: Sequence[str], follow: Follow) -> None:
+    """The store follows first. The log goes before its index: an index without a log means nothing."""
+    follow(new, [name.removesuffix(".log") for name in names])
+    with _commits_held(folder):
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+            (folder / name).with_suffix(".idx").unlink(missing_ok=True)
+        sync_folder(folder)
 
 
 @contextlib.contextmanager
@@ -276,11 +284,9 @@ def _commits_held(folder: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Nobody else tidies up this journal meanwhile. Raises Busy."""
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with (folder / "tidying").open("w") as lock:  # a file: a folder's lock does not hold from machine to machine
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy(f"another process is tidying up {folder}; wait for it") from None
         yield
-    except BlockingIOError:
-        raise Busy(f"another process is tidying up {folder}; wait for it") from None
-    finally:
-        os.close(directory)

@@ -3,7 +3,8 @@
     runs/outputs/<..>/<digest>/             as in the data folder, the manifest last
     runs/NAME/                              taken from the store before a run, put after it
     tombstones/<digest>                     a line each of tombstones.jsonl
-    datasets/NAME/vN/                       with vN.json beside it, put last: the checksum of every file
+    purged/<digest>                         what a purge took out, so that every data folder does the same
+    datasets/NAME/                          see pipelines/mirrored_versions.py
     journal/                                see pipelines/journal_mirror.py
 
 Names in the store are those in the data folder. Files are written here first, and looked for here first; what only
@@ -17,28 +18,27 @@ import contextlib
 import fcntl
 import logging
 import os
-import re
-import shutil
 import threading
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
-from functools import partial
+from collections.abc import AsyncIterator, Iterator, Sequence, Set
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
+from pipelines import mirrored_outputs, mirrored_versions
 from pipelines.journal_mirror import JournalMirror
-from pipelines.lease import Busy, Lease
+from pipelines.lease import HOUSE, Busy, Lease, refuse_if_held
 from pipelines.records import digest
-from pipelines.release import versions
-from pipelines.remote import BadStore, Remote, StoreDown, at_once, is_safe, remote_at, store_url
-from pipelines.store import KINDS, Output, checksum, read_output, replace
+from pipelines.remote import BadStore, Remote, StoreDown, at_once, remote_at, store_url
+from pipelines.store import Output, replace
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 log = logging.getLogger(__name__)
+
+MARKER = "store.json"
 
 STATE = ("state.json", "budget.json")
 """What a run must know of how far it has come, and is put before anything that was made since."""
@@ -47,9 +47,10 @@ STATE = ("state.json", "budget.json")
 def opened(data: Path) -> Mirror | None:
     """The mirror of a data folder, None where THOUGHTMILL_STORE names no store.
 
-    What the folder made before it had a store is put there first. Raises BadStore or StoreDown.
+    What was forgotten and purged elsewhere is so here from then on. What the folder made before it had a store is put
+    there. Raises BadStore, StoreDown, or Busy.
     """
-    url, marker = store_url(), data / "store.json"
+    url, marker = store_url(), data / MARKER
     known = orjson.loads(marker.read_bytes()) if marker.is_file() else {}
     if known and known["store"] != url:
         wanted = f"set THOUGHTMILL_STORE={known['store']}, or another THOUGHTMILL_DATA"
@@ -57,11 +58,37 @@ def opened(data: Path) -> Mirror | None:
     if url is None:
         return None
     mirror = Mirror(remote_at(url), data, folder=known.get("folder") or uuid.uuid4().hex)
+    data.mkdir(parents=True, exist_ok=True)
+    mirror.sync_tombstones()
+    followed = _follow_purges(mirror, data, set(known.get("purged", [])), is_new=not known)
     if not known:
-        mirror.put_outputs()
-        data.mkdir(parents=True, exist_ok=True)
-        replace(marker, orjson.dumps({"store": url, "folder": mirror.folder}))
+        mirrored_outputs.put_all(mirror.remote, data)
+    told = {"store": url, "folder": mirror.folder, "purged": sorted(followed)}
+    if told != known:
+        replace(marker, orjson.dumps(told))
     return mirror
+
+
+def _follow_purges(mirror: Mirror, data: Path, followed: Set[str], *, is_new: bool) -> Set[str]:
+    """Take out here what others have purged since; the names of all purges that were followed by now.
+
+    While something else is under way here that waits until the next time: nothing of it goes to the store. A new
+    folder waits for nobody, since what is in it is put there as it is. Raises Busy for it.
+    """
+    from pipelines.gc import InUse
+    from pipelines.purge import follow
+
+    new = mirror.purges(followed)
+    if not new:
+        return followed
+    try:
+        follow(data, mirror, {each for requests in new.values() for each in requests})
+    except InUse as error:
+        if is_new:
+            raise Busy(str(error)) from error
+        log.warning("what was purged on another machine is still here: %s", error)
+        return followed
+    return followed | new.keys()
 
 
 class Mirror:
@@ -69,7 +96,7 @@ class Mirror:
 
     def __init__(self, remote: Remote, data: Path, *, folder: str) -> None:
         self.folder = folder
-        self._remote = remote
+        self.remote = remote
         self._data = data
         self._put: dict[Path, bytes] = {}  # what the store has of files that change
         self._states: list[Path] = []  # those that outputs rely on
@@ -77,36 +104,25 @@ class Mirror:
 
     def journal(self) -> JournalMirror:
         """What a journal needs that is opened here."""
-        return JournalMirror(self._remote, self._data / "journal")
+        return JournalMirror(self.remote, self._data / "journal")
 
     # --- Stage outputs -------------------------------------------------------------------------------------
 
     def read_output(self, folder: Path) -> Output | None:
         """The output in `folder`, fetched before if only the store has it whole; None where neither has."""
-        manifest = self._remote.get(self._name(folder / "manifest.json"), 0)
-        if manifest is None:
-            return None
-        folder.mkdir(parents=True, exist_ok=True)
-        for kind in KINDS:
-            if kind in _files(manifest) and (content := self._remote.get(self._name(folder / f"{kind}.parquet"), 0)):
-                replace(folder / f"{kind}.parquet", content)
-        replace(folder / "manifest.json", manifest)
-        return read_output(folder)
+        return mirrored_outputs.fetch(self.remote, self._data, folder)
 
     def keep(self, path: Path, content: bytes | pa.Buffer) -> None:
         """Put a file of an output, and before that the state of its run, which says that its draws were begun."""
         for state in self._states:
             self._put_changed(state)
-        self._remote.put(self._name(path), memoryview(content).tobytes())
+        self.remote.put(self._name(path), memoryview(content).tobytes())
 
-    def put_outputs(self) -> None:
-        """Put every output that is here, however it came."""
-        manifests = sorted((self._data / "runs" / "outputs").glob("*/*/manifest.json"))
-        at_once(self._put_output, manifests)
-
-    def _put_output(self, manifest: Path) -> None:
-        for path in (*sorted(manifest.parent.glob("*.parquet")), manifest):
-            self._remote.put(self._name(path), path.read_bytes())
+    def bring(self) -> None:
+        """Bring here all facts that the store has: outputs of stages, and versions."""
+        mirrored_outputs.fetch_all(self.remote, self._data)
+        for name in self.datasets():
+            self.sync_versions(name)
 
     # --- Runs ----------------------------------------------------------------------------------------------
 
@@ -114,8 +130,9 @@ class Mirror:
     async def run(self, name: str) -> AsyncIterator[None]:
         """Hold a dataset for one run: what the store knows of it is here when it begins, and what it made is in the
         store when it ends. Raises Busy or StoreDown."""
-        lease = await asyncio.to_thread(Lease, self._remote, name, folder=self.folder)
+        lease = await asyncio.to_thread(Lease, self.remote, name, folder=self.folder)
         try:
+            await asyncio.to_thread(refuse_if_held, self.remote, HOUSE, folder=self.folder)
             await asyncio.to_thread(self.pull_run, name)
             try:
                 yield
@@ -130,14 +147,17 @@ class Mirror:
         """Bring here what is known of a dataset: its run, its versions, and the outputs of its last run."""
         home = self._data / "runs" / name
         home.mkdir(parents=True, exist_ok=True)
-        for each in self._remote.sizes(f"runs/{name}"):
+        for each in self.remote.sizes(f"runs/{name}"):
             if not each.startswith(f"runs/{name}/lease/"):
                 self._pull_file(self._data / each)
         self._states += [home / each for each in STATE]
         self.sync_tombstones()
         self.sync_versions(name)
         outputs = self._data / "runs" / "outputs"
-        made = [outputs / each for each in _outputs(home / "shards.jsonl")]
+        shards = home / "shards.jsonl"
+        made = [
+            outputs / each for each in mirrored_outputs.names_in(shards.read_bytes() if shards.is_file() else b"")
+        ]
         at_once(self.read_output, [folder for folder in made if not (folder / "manifest.json").exists()])
 
     def push_run(self, name: str, lease: Lease) -> None:
@@ -161,7 +181,7 @@ class Mirror:
 
     def _pull_file(self, path: Path) -> None:
         """Take what the store has, unless it is what we had from it or gave it, and ours is newer."""
-        content = self._remote.get(self._name(path)) or b""
+        content = self.remote.get(self._name(path)) or b""
         seen = _seen(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if content and not (path.exists() and seen.exists() and seen.read_bytes() == content):
@@ -173,100 +193,86 @@ class Mirror:
         with self._putting:
             content = path.read_bytes() if path.exists() else b""
             if content != self._put.get(path, b""):
-                self._remote.put(self._name(path), content)
+                self.remote.put(self._name(path), content)
                 self._put[path] = content
                 replace(_seen(path), content)
 
-    # --- What is forgotten and removed ---------------------------------------------------------------------
+    @contextlib.contextmanager
+    def house(self) -> Iterator[None]:
+        """Hold the whole store, for removing things from it: no other data folder makes a dataset meanwhile.
+
+        Who makes one looks for this after taking its lease, as this looks for leases after taking its own, so that
+        of the two one at least sees the other. Raises Busy.
+        """
+        lease = Lease(self.remote, HOUSE, folder=self.folder)
+        try:
+            held = {path.split("/")[1] for path in self.remote.sizes("runs") if "/lease/" in path}
+            at_once(lambda name: refuse_if_held(self.remote, name, folder=self.folder), sorted(held))
+            yield
+        finally:
+            lease.release()
+
+    # --- What is forgotten and purged ----------------------------------------------------------------------
 
     def sync_tombstones(self) -> None:
         """Take in what was forgotten elsewhere, and tell of what was forgotten here."""
         path = self._data / "tombstones.jsonl"
         here = {digest(line.decode()): line for line in (whole_lines(path) if path.exists() else [])}
-        there = {name.rpartition("/")[2] for name in self._remote.sizes("tombstones")}
-        for key in sorted(here.keys() - there):
-            self._remote.put(f"tombstones/{key}", here[key])
-        lines = at_once(lambda key: self._remote.get(f"tombstones/{key}", 0), sorted(there - here.keys()))
+        there = {name.rpartition("/")[2]: size for name, size in self.remote.sizes("tombstones").items()}
+        for key in sorted(key for key, line in here.items() if there.get(key) != len(line)):
+            self.remote.put(f"tombstones/{key}", here[key])
+        names = sorted(there.keys() - here.keys())
+        told = at_once(lambda key: self.remote.get(f"tombstones/{key}", 0), names)
+        lines = [line for key, line in zip(names, told, strict=True) if line and digest(line.decode()) == key]
         if lines:
             with path.open("a+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 file.seek(0)
                 file.truncate(file.read().rfind(b"\n") + 1)  # what was never completely written
-                file.writelines(line + b"\n" for line in lines if line)
+                file.writelines(line + b"\n" for line in lines)
                 os.fsync(file.fileno())
 
-    def remove(self, path: Path) -> None:
-        """Remove what the store has of an output, a version or a segment: first what says that the rest is there."""
-        name = self._name(path).removesuffix(".log")
-        objects = [*self._remote.sizes(name), f"{name}.idx", f"{name}.log", f"{name}.json"]
-        says = [each for each in objects if each in (f"{name}/manifest.json", f"{name}.json", f"{name}.idx")]
-        self._remote.remove(says)
-        self._remote.remove(each for each in objects if each not in says)
+    def purges(self, but: Set[str]) -> dict[str, list[str]]:
+        """The purges that the store tells of, each with the requests whose replies left the journal."""
+        names = sorted({path.rpartition("/")[2] for path in self.remote.sizes("purged")} - but)
+        told = at_once(lambda name: self.remote.get(f"purged/{name}") or b"", names)
+        return {
+            name: orjson.loads(each)["requests"] for name, each in zip(names, told, strict=True) if _is_whole(each)
+        }
 
-    def follow(self, changed: Iterable[Path]) -> None:
-        """Have the store follow what was removed or changed here, where nothing ever changes by itself: outputs and
-        versions, by their folders, and segments of the journal, by their logs."""
-        for path in changed:
-            self.remove(path)
-            if (path / "version.json").exists():
-                self._put_version(path)
-            elif (path / "manifest.json").exists():
-                self._put_output(path / "manifest.json")
+    def tell_purged(self, requests: Set[str], stones: Sequence[str]) -> None:
+        """Tell every other data folder of a purge; this one has done it."""
+        told = orjson.dumps({"requests": sorted(requests), "tombstones": sorted(stones)})
+        name = digest(told.decode())
+        self.remote.put(f"purged/{name}", told)
+        marker = self._data / MARKER
+        known = orjson.loads(marker.read_bytes()) if marker.is_file() else {}
+        replace(marker, orjson.dumps({**known, "purged": sorted({*known.get("purged", []), name})}))
 
     # --- Versions ------------------------------------------------------------------------------------------
 
     def sync_versions(self, name: str) -> None:
-        """Put the versions that the store lacks, and fetch those that are not here.
+        """Have the store and the data folder hold the same versions of a dataset."""
+        mirrored_versions.sync(self.remote, self._data / "datasets" / name)
 
-        Where two are called the same, that of the store stays, and ours steps aside under another name.
+    def datasets(self) -> list[str]:
+        """The names of all datasets that the store has versions of, or what is left of one."""
+        return sorted({path.split("/")[1] for path in self.remote.sizes("datasets")})
+
+    def fetch_version(self, name: str, version: str) -> Path:
+        """The folder of a version, or of the newest where none is named, fetched unless it is here.
+
+        Raises ValueError where the store has no such version, or here is another one of that number.
         """
-        home, lists = self._data / "datasets" / name, self._lists(name)
-        for folder in versions(home):
-            listed = lists.get(folder.name)
-            if listed is None:
-                self._put_version(folder)
-            elif listed["version.json"] != checksum((folder / "version.json").read_bytes()):
-                aside = folder.rename(home / f"{folder.name}-here-{uuid.uuid4().hex[:8]}")
-                log.warning("%s: the store has another %s; ours is now %s", name, folder.name, aside.name)
-        here = {folder.name for folder in versions(home)}
-        for version, files in lists.items():
-            if version not in here:
-                self._fetch_version(home / version, files)
-
-    def _lists(self, name: str) -> dict[str, dict[str, Any]]:
-        """For each version in the store its files, with their checksums."""
-        under = f"datasets/{name}"
-        told = {path: self._remote.get(path, 0) for path in self._remote.sizes(under) if _version(path, under)}
-        return {_version(path, under): files for path, content in told.items() if (files := _checked(content))}
-
-    def _put_version(self, folder: Path) -> None:
-        files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "version.json"]
-        listed = {path.relative_to(folder).as_posix(): checksum(path.read_bytes()) for path in files}
-        version = folder / "version.json"
-        at_once(lambda path: self._remote.put_file(self._name(path), path), files)
-        self._remote.put_file(self._name(version), version)
-        listed["version.json"] = checksum(version.read_bytes())
-        name, told = f"{self._name(folder)}.json", orjson.dumps({"files": listed, "digest": digest(listed)})
-        if _checked(self._remote.get(name, 0)) is None:
-            self._remote.remove([name])  # left half written
-        if not self._remote.create(name, told):
-            raise Busy(f"another run has published {self._name(folder)} meanwhile; run this one again")
-
-    def _fetch_version(self, folder: Path, files: Mapping[str, Any]) -> None:
-        """Fetch a version; like a new one it is there at once, or not at all."""
-        aside = folder.with_name(f".{uuid.uuid4().hex[:8]}")
-        try:
-            at_once(partial(self._fetch_file, folder, aside, files), list(files))
-            aside.rename(folder)
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-
-    def _fetch_file(self, folder: Path, aside: Path, files: Mapping[str, Any], file: str) -> None:
-        content = self._remote.get(self._name(folder / file))
-        if content is None or checksum(content) != files[file]:
-            raise StoreDown(f"{self._name(folder / file)} in the store is not what {folder.name}.json tells of")
-        (aside / file).parent.mkdir(parents=True, exist_ok=True)
-        replace(aside / file, content)
+        found = mirrored_versions.stored(self.remote, name)
+        there = {each: told for each, told in found.items() if not told.is_gone}
+        version = version or next(reversed(there), "")
+        if version not in there:
+            names = [f"{name}@{each}" for each in there] or self.datasets()
+            raise ValueError(
+                f"the store has no {name}@{version or 'v1'}; it has: {', '.join(names) or 'nothing yet'}"
+            )
+        return mirrored_versions.fetched(self.remote, self._data / "datasets" / name / version, there[version])
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._data).as_posix()
@@ -282,34 +288,10 @@ def _seen(path: Path) -> Path:
     return path.with_name(f".{path.name}.stored")
 
 
-def _files(manifest: bytes) -> Mapping[str, Any]:
-    """The files that a manifest tells of; whether it is right is found out when the output is read."""
+def _is_whole(content: bytes) -> bool:
+    """Whether JSON was completely written."""
     try:
-        return orjson.loads(manifest)["files"]
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return {}
-
-
-def _outputs(shards: Path) -> list[str]:
-    """The outputs of the shards that a run has finished."""
-    lines = shards.read_bytes().splitlines() if shards.is_file() else []
-    with contextlib.suppress(orjson.JSONDecodeError):
-        names = [name for line in lines for name in orjson.loads(line)["outputs"]]
-        return [name for name in names if re.fullmatch("[0-9a-f]{2}/[0-9a-f]+", name)]
-    return []
-
-
-def _version(path: str, under: str) -> str:
-    """`v3` for its list of files; nothing for any other object."""
-    found = re.fullmatch(rf"{re.escape(under)}/(v[0-9]+)\.json", path)
-    return found[1] if found else ""
-
-
-def _checked(content: bytes | None) -> dict[str, Any] | None:
-    """The files of a version, None where the list of them is not whole."""
-    try:
-        told = orjson.loads(content or b"")
+        orjson.loads(content)
     except orjson.JSONDecodeError:
-        return None
-    whole = isinstance(told, dict) and told.get("digest") == digest(told.get("files"))
-    return told["files"] if whole and all(map(is_safe, told["files"])) else None
+        return False
+    return True

@@ -4,6 +4,9 @@ Outputs of stages are rewritten: their facts keep their ids and lose their texts
 it did before and asks nothing anew. Replies leave the journal. A version that holds something of it goes, but for its
 recipe, which makes it anew without. Indexes beside datasets are grown anew from the versions that stay. Killed at any
 point, the same command goes on where it was.
+
+Where there is a store, all facts are brought here first, and what changes here changes there; then the store tells of
+the purge, and every other data folder does the same with its own copies when it is next opened (`follow`).
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import itertools
 import re
 import shutil
 from collections.abc import Callable, Iterator, Set
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,28 +23,30 @@ import orjson
 
 from filters import signature_files
 from filters.near_duplicates import Scheme, grow
-from pipelines.forget import seed_files
-from pipelines.gc import Rubbish, alone, left_over, outputs, refuse_store, remove
+from pipelines import mirrored_outputs
+from pipelines.beyond_reach import OF_STORES, beyond_reach
+from pipelines.emptied import empty, is_half_done
+from pipelines.gc import Rubbish, alone, left_over, outputs, remove
 from pipelines.indexes import ACCEPTED
-from pipelines.merge import entries, frames, merge
+from pipelines.merge import Follow, is_to_be_cut, merge, nobody, tidy
 from pipelines.migrate import present_file
+from pipelines.mirror import Mirror, opened
 from pipelines.records import Attempt, Facts, Problem, Turn, Verdict
 from pipelines.release import versions
-from pipelines.segment import sync_folder
+from pipelines.segment import Entry
 from pipelines.store import KINDS, Output, connect, read_output, replace, write_output
-from pipelines.tombstones import OUTCOME, STUB, Tombstones, blotted, holds, text_digest, tombstones
-
-WHY = "forgotten.json"  # in the place of a version that went
-KEPT = {"recipe.toml", "prompts", WHY}  # of it: what makes it anew
-ASKED = re.compile(r'"custom_id"\s*:\s*"([0-9a-f]{32})-')  # the key of a request, in a batch
-ALWAYS = (
-    "what was exported: thoughtmill export again, and give the new files to whoever has the old ones",
-    "what was published: thoughtmill publish a version made from now on, and delete the older tags and commits"
-    " on the Hub (they are kept there until somebody does)",
-    "copies and backups of this folder",
+from pipelines.tombstones import (
+    OUTCOME,
+    STUB,
+    Tombstones,
+    blotted,
+    holds,
+    read_stones,
+    text_digest,
+    tombstones,
 )
 
-
+ASKED = re.compile(r'"custom_id"\s*:\s*"([0-9a-f]{32})-')  # the key of a request, in a batch
 VERSION = re.compile(r"v\d+(-here-[0-9a-f]{8})?")  # the latter was set aside for one that came from a store
 
 
@@ -56,24 +62,94 @@ class Purged(NamedTuple):
 
 
 def purge(data: Path, *, watch: Callable[[str], None] = lambda told: None) -> Purged:
-    """Take everything that is forgotten out of a data folder. Raises InUse while a run is under way."""
-    stones = tombstones(data)
-    refuse_store(data)
+    """Take everything that is forgotten out of a data folder, and of its store.
+
+    Raises InUse while a run is under way, here or on another machine of the store, and BadStore or StoreDown.
+    """
+    mirror = opened(data)
+    if mirror is None:
+        with alone(data):
+            return _purge(data, partial(_merged, data / "journal", nobody), watch)[0]
+    with alone(data, mirror):
+        watch("bringing here what the store has")
+        mirror.bring()
+        drop = partial(_drop, mirror, data)
+        done, requests = _purge(data, partial(_out_of_store, data / "journal", mirror), watch, mirror.keep, drop)
+        for home in _homes(data):
+            mirror.sync_versions(home.name)
+        mirror.tell_purged(requests, [stone.id for stone in read_stones(data)])
+    return done._replace(beyond=[*done.beyond, *OF_STORES])
+
+
+def follow(data: Path, mirror: Mirror, requests: Set[str]) -> None:
+    """Take out of this data folder what was purged elsewhere; `requests` are those whose replies went.
+
+    In the store all of it is gone by then, but for what this folder alone had journaled. Raises InUse.
+    """
+    purged = {bytes.fromhex(each) for each in requests}
     with alone(data):
-        remove(Rubbish([], [], list(left_over(data))))  # of killed processes
-        watch("looking for what descends from it")
-        ids = descendants(data, stones)
-        keys = _requests(data, ids)
-        watch("rewriting the journal")
-        gone = merge(data / "journal", needed=lambda entry: entry.key not in keys, settled=0).replies if keys else 0
-        _batches(data / "journal" / "batches", {key.hex() for key in keys})
-        watch("rewriting outputs")  # after the journal: they tell what is to leave it
-        rewritten = sum(_rewrite(folder, stones, ids) for folder in outputs(data))
-        went = [name for home in _homes(data) for name in _versions(home, stones)]
-        indexes = [name for home in _homes(data) for name in _indexes(home, stones)]
-        caches = _caches(data / "cache" / "browse")
-    beyond = [*_held(data, keys), *_seeds(data, stones), *_notes(data), *ALWAYS]
-    return Purged(rewritten, gone, went, indexes, caches, beyond)
+        journal = mirror.journal()
+        journal.adopt(lambda index: False)  # what is gone in the store goes here
+        take_out = partial(_merged, data / "journal", journal.follow)
+        _purge(data, take_out, lambda told: None, purged=purged)
+
+
+def _out_of_store(folder: Path, mirror: Mirror, keys: Set[bytes]) -> int:
+    """Take the replies to these requests out of the journal, whoever journaled them; their number."""
+    journal = mirror.journal()
+    journal.sweep()
+    journal.adopt(lambda index: any(index.offsets(key) for key in keys))
+    return _merged(folder, journal.follow, keys)
+
+
+def _merged(folder: Path, follow: Follow, keys: Set[bytes]) -> int:
+    """The same of what is here."""
+
+    def needed(entry: Entry) -> bool:
+        return entry.key not in keys
+
+    if not any(is_to_be_cut(path, needed) for path in folder.glob("*.log")):
+        tidy(folder, follow)
+        return 0
+    return merge(folder, needed=needed, settled=0, follow=follow).replies
+
+
+def _drop(mirror: Mirror, data: Path, folder: Path) -> None:
+    mirrored_outputs.remove(mirror.remote, data, [folder])
+
+
+Keep = Callable[[Path, Any], None]
+Drop = Callable[[Path], None]
+
+
+def _purge(
+    data: Path,
+    take_out: Callable[[Set[bytes]], int],
+    watch: Callable[[str], None],
+    keep: Keep = lambda path, content: None,
+    drop: Drop = lambda folder: None,
+    purged: Set[bytes] = frozenset(),
+) -> tuple[Purged, Set[str]]:
+    """What was done, and the requests whose replies went.
+
+    `take_out` takes replies to such requests out of the journal; `keep` and `drop` change outputs in the store first;
+    `purged` are such requests as are known already.
+    """
+    stones = tombstones(data)
+    remove(Rubbish([], [], list(left_over(data))))  # of killed processes
+    watch("looking for what descends from it")
+    ids = descendants(data, stones)
+    keys = purged | _requests(data, ids)
+    watch("rewriting the journal")
+    gone = take_out(keys)
+    _batches(data / "journal" / "batches", {key.hex() for key in keys})
+    watch("rewriting outputs")  # after the journal: they tell what is to leave it
+    rewritten = sum(_rewrite(folder, stones, ids, keep, drop) for folder in outputs(data))
+    went = [name for home in _homes(data) for name in _versions(home, stones)]
+    indexes = [name for home in _homes(data) for name in _indexes(home, stones)]
+    caches = _caches(data / "cache" / "browse")
+    told = Purged(rewritten, gone, went, indexes, caches, beyond_reach(data, stones, keys))
+    return told, {key.hex() for key in keys}
 
 
 def _homes(data: Path) -> list[Path]:
@@ -136,10 +212,11 @@ def _requests(data: Path, ids: Set[str]) -> set[bytes]:
 # --- Outputs --------------------------------------------------------------------------------------------------
 
 
-def _rewrite(folder: Path, stones: Tombstones, ids: Set[str]) -> bool:
+def _rewrite(folder: Path, stones: Tombstones, ids: Set[str], keep: Keep, drop: Drop) -> bool:
     """Rewrite an output where it holds something forgotten; whether it did."""
     output = read_output(folder)
     if output is None:  # unfinished or damaged: nothing reads it
+        drop(folder)
         shutil.rmtree(folder, ignore_errors=True)
         return True
     clean = Facts(
@@ -150,7 +227,7 @@ def _rewrite(folder: Path, stones: Tombstones, ids: Set[str]) -> bool:
     if clean == output.facts:
         return False
     closure = orjson.loads((folder / "manifest.json").read_bytes())["closure"]
-    write_output(folder, Output(clean, output.live, output.out), closure=closure)
+    write_output(folder, Output(clean, output.live, output.out), closure=closure, keep=keep)
     return True
 
 
@@ -168,7 +245,7 @@ def _verdict(each: Verdict) -> Verdict:
 
 def _batches(folder: Path, requests: Set[str]) -> None:
     """Take the answers to these requests out of the files that came of batches: a line of JSON for each request."""
-    for path in sorted(folder.glob("*.results")):
+    for path in sorted(folder.rglob("*.results")):
         lines = path.read_bytes().splitlines(keepends=True)
         kept = [line for line in lines if requests.isdisjoint(ASKED.findall(line.decode("utf-8", "replace")))]
         if len(kept) < len(lines):
@@ -181,26 +258,9 @@ def _batches(folder: Path, requests: Set[str]) -> None:
 def _versions(home: Path, stones: Tombstones) -> Iterator[str]:
     """Empty the versions that hold something of it; their names."""
     for folder in sorted(path for path in home.glob("v*") if VERSION.fullmatch(path.name)):
-        is_half_done = (folder / WHY).exists() and any(_beside_recipe(folder))
-        if is_half_done or holds(folder / "facts", stones):
-            _empty(folder)
+        if is_half_done(folder) or holds(folder / "facts", stones):
+            empty(folder)
             yield f"{home.name}@{folder.name}"
-
-
-def _beside_recipe(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if path.name not in KEPT)
-
-
-def _empty(folder: Path) -> None:
-    """First it is no version any more, and then nothing but its recipe; its number is given to no other."""
-    replace(folder / WHY, b'{"why": "it held what is forgotten"}')
-    (folder / "version.json").unlink(missing_ok=True)
-    sync_folder(folder)
-    for path in list(_beside_recipe(folder)):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 def _indexes(home: Path, stones: Tombstones) -> Iterator[str]:
@@ -237,32 +297,3 @@ def _caches(folder: Path) -> int:
     for path in files:
         path.unlink()
     return len(files)
-
-
-# --- What is beyond reach -------------------------------------------------------------------------------------
-
-
-def _held(data: Path, keys: Set[bytes]) -> Iterator[str]:
-    """Segments of the journal that still hold a reply of it, since another process holds them."""
-    for path in sorted((data / "journal").glob("*.log")) if keys else ():
-        if any(entry.key in keys for frame in frames(path) for entry in entries(frame)):
-            yield f"{path}: a process still holds this part of the journal; purge again when it has ended"
-
-
-def _seeds(data: Path, stones: Tombstones) -> Iterator[str]:
-    """Files of seeds that still hold it."""
-    for rows in seed_files(data):
-        texts = ((rows.text(i, "question") or "", rows.text(i, "source")) for i in range(len(rows)))
-        found = [i for i, (question, source) in enumerate(texts) if stones.cover_text(question, source)]
-        if found:
-            yield (
-                f"{rows.where(found[0])}: the seeds still hold it ({len(found):,} rows); no run draws them any more,"
-                " and without those rows the draws begin anew"
-            )
-
-
-def _notes(data: Path) -> Iterator[str]:
-    """What people wrote about rows, and what engines logged: neither says of which row a line is."""
-    for folder, what in ((data / "marks", "marks and notes of people"), (data / "runs" / "engines", "engines' logs")):
-        if folder.is_dir() and any(folder.iterdir()):
-            yield f"{folder}: {what} may quote it"

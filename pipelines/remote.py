@@ -12,9 +12,12 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
+
+import orjson
 
 from pipelines.shared_folder import SharedFolder
 from pipelines.store import DiskFull
@@ -47,6 +50,7 @@ class Filesystem(Protocol):
     def put_file(self, lpath: str, rpath: str) -> Any: ...
     def find(self, path: str, *, detail: bool) -> Mapping[str, Mapping[str, Any]]: ...
     def rm(self, path: list[str]) -> Any: ...
+    def modified(self, path: str) -> datetime: ...
 
 
 class Remote:
@@ -100,6 +104,19 @@ class Remote:
         names = {path.removeprefix(f"{self._root}/"): told["size"] for path, told in found.items()}
         return {name: size for name, size in sorted(names.items()) if name.startswith(f"{under}/") and is_safe(name)}
 
+    def modified(self, name: str) -> float | None:
+        """When an object was put, in seconds since the epoch; None where it is gone, or the store cannot tell."""
+        try:
+            return self._ask(name, self._modified)
+        except FileNotFoundError:
+            return None
+
+    def _modified(self, path: str) -> float | None:
+        try:
+            return self._filesystem.modified(path).timestamp()
+        except NotImplementedError:
+            return None
+
     def remove(self, names: Iterable[str]) -> None:
         """Remove objects; those that are gone already are no error."""
         paths = [f"{self._root}/{name}" for name in names]
@@ -150,6 +167,12 @@ def at_once(job: Callable[[A], B], each: Sequence[A]) -> list[B]:
         return [job(one) for one in each]
     with ThreadPoolExecutor(min(AT_ONCE, len(each))) as threads:
         return list(threads.map(job, each))
+
+
+def remote_of(data: Path) -> Remote | None:
+    """The store that a data folder belongs to, None where it has none."""
+    marker = data / "store.json"
+    return remote_at(orjson.loads(marker.read_bytes())["store"]) if marker.is_file() else None
 
 
 def store_url() -> str | None:

@@ -10,6 +10,7 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 
@@ -49,6 +50,9 @@ class SharedFolder:
                         file = os.path.join(folder, name)
                         found[file] = {"size": os.stat(file).st_size} if detail else {}
         return found
+
+    def modified(self, path: str) -> datetime:
+        return datetime.fromtimestamp(Path(path).stat().st_mtime, UTC)
 
     def rm(self, path: list[str]) -> None:
         for each in path:

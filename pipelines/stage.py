@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filters.artifact import Artifact
-from filters.rule import Case, Memory, Rule
+from filters.rule import Case, Memory, Rule, Ruling
 from pipelines.checks import Checks, comparing
+from pipelines.earlier import Earlier, OtherRows
 from pipelines.inference.client import Client, Stopping
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Verdict, digest
@@ -178,8 +179,9 @@ class Shard:
 class Order:
     """A turnstile: lets shards through in the order of their draws, and holds what ordered rules remember."""
 
-    def __init__(self, rules: Sequence[BoundRule], seeds: Seeds | None) -> None:
-        self.memories: dict[str, Memory] = {each.label: each.rule.run(**each.parameters) for each in rules}
+    def __init__(self, rules: Sequence[BoundRule], seeds: Seeds | None, earlier: Sequence[Earlier] = ()) -> None:
+        self._memories: dict[str, Memory] = {each.label: each.rule.run(**each.parameters) for each in rules}
+        self._other_rows = OtherRows(rules, earlier)
         self._seeds = seeds
         self._known_seeds = 0
         self._next = 0
@@ -196,13 +198,20 @@ class Order:
             await self._moved.wait_for(lambda: self._next == shard.start or self._stopping)
         if self._next != shard.start:
             raise Stopping
-        if self._seeds is None:
-            return [self._passed]
-        self._learn_seeds(self._seeds, shard.start)
-        return [self._passed, self._seeds.identity(shard.start, shard.stop)]
+        after: list[Any] = [self._passed]
+        if self._seeds is not None:
+            self._learn_seeds(self._seeds, shard.start)
+            after.append(self._seeds.identity(shard.start, shard.stop))
+        if others := await asyncio.to_thread(self._other_rows.learn, shard.start):
+            after.append(others)
+        return after
+
+    def judge(self, label: str, case: Case) -> Ruling:
+        """What an ordered rule says, among the rows that stayed and those of other versions."""
+        return self._other_rows.compared(label, case, self._memories[label].judge(case))
 
     def remember(self, stayed: Sequence[Problem]) -> None:
-        for memory in self.memories.values():
+        for memory in self._memories.values():
             for problem in stayed:
                 memory.remember(problem.question)
 
@@ -221,7 +230,7 @@ class Order:
         """A question is compared with the seeds of its own batch, whatever is appended to them later."""
         count = seeds.batches[seeds.batch_of(draw)]["count"]
         for index in range(self._known_seeds, count):
-            for memory in self.memories.values():
+            for memory in self._memories.values():
                 memory.remember(seeds.rows.text(index, "question") or "")
         self._known_seeds = count
 

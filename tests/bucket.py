@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 Fault = Literal["refused", "unheard", "half", "dead"]
@@ -14,6 +16,7 @@ class Bucket:
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.put_at: dict[str, float] = {}  # by the clock of this machine
         self.requests: list[tuple[str, str]] = []
         self.fails_at: int | None = None
         self.fault: Fault = "refused"
@@ -35,6 +38,7 @@ class Bucket:
             fails = self._asked("put", path)
             if mode == "create" and path in self.objects:
                 raise FileExistsError(path)
+            self.put_at[path] = time.time()
             self.objects[path] = value[: len(value) // 2] if fails and self.fault == "half" else bytes(value)
             if fails:
                 raise TimeoutError(f"no answer to the put of {path}")
@@ -47,6 +51,13 @@ class Bucket:
         with self._lock:
             self._asked("list", path)
             return {each: {"size": len(self.objects[each])} for each in self.objects if each.startswith(f"{path}/")}
+
+    def modified(self, path: str) -> datetime:
+        with self._lock:
+            self._asked("head", path)
+            if path not in self.objects:
+                raise FileNotFoundError(path)
+            return datetime.fromtimestamp(self.put_at[path], UTC)
 
     def rm(self, path: list[str]) -> None:
         with self._lock:

@@ -28,7 +28,7 @@ def author(body: Body, index: int) -> Said:
     """The builtin engine's answer, with many faults."""
     said = reply(
         body["messages"],
-        seed=body["seed"] + index,
+        seed=body.get("seed", 0) + index,  # a probe has none
         temperature=body.get("temperature", 1.0),
         max_tokens=limit(body) or 4096,
         faults=FAULTY,

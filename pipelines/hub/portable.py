@@ -43,6 +43,10 @@ def portable(version: Path) -> Portable:
         for key in SOURCES:
             if key in stage:
                 stage[key] = _brought_along(stage[key], _Source(version, stage, key), found, notes)
+    if value.pop("earlier", None):
+        notes.append(
+            "the recipe is published without `earlier`: it names versions that lie here, whose rows it avoids"
+        )
     _strip(value)
     return Portable(tomli_w.dumps(value), found, tuple(notes))
 

@@ -13,9 +13,9 @@ import contextlib
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -25,8 +25,11 @@ from pipelines.inference.engine import Again, Misconfigured, Outage
 from pipelines.inference.model import Model, Request
 from pipelines.inference.openai import OPENAI, OpenAI
 from pipelines.inference.places import Stopping
+from pipelines.remote import remote_of
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 GATHER, LONGEST_GATHER = 3.0, 60.0  # seconds without a new request, and in all, until a batch is made
 MOST_REQUESTS, MOST_BYTES = 50_000, 100 << 20  # in one file: OpenAI takes 200 MB, others less
@@ -54,6 +57,7 @@ class Batches:
         self._plain = OpenAI(model)  # for what is sent, and what a reply means
         self._api = Api(model, self._url, self._plain._excerpt)
         self._folder = home / "journal" / "batches"
+        self._remote = remote_of(home)
         self._records: dict[str, Record] = {}
         self._batch_of: dict[str, Record] = {}  # by request
         self._gathered: dict[str, Gathered] = {}
@@ -73,7 +77,7 @@ class Batches:
             results = await self._results(record)
             line = results and results.line(name)
             if results and line and (line.get("error") or {}).get("code") not in NEVER_BEGUN:
-                return self._take(name, record, results, request)
+                return await self._take(name, record, results, request)
             self._forget(name, record)
             left -= results is not None
         raise Outage(f"{self._name()}: {UNANSWERED} batches ended without an answer to the same request")
@@ -126,7 +130,7 @@ class Batches:
         try:
             while self._gathered:
                 await self._until_quiet()
-                self._begin()
+                await self._begin()
         except Exception as error:  # noqa: BLE001 - it goes to those who wait
             self._refuse(error)
         finally:
@@ -152,20 +156,27 @@ class Batches:
         self._gathered.clear()
         self._bytes = 0
 
-    def _begin(self) -> None:
+    async def _begin(self) -> None:
         """Make a batch of what has gathered, but for what is in one already."""
-        with locked(self._folder):
-            self._read_others()
-            new = self._fitting({n: each for n, each in self._gathered.items() if n not in self._batch_of})
-            record = Record.begin(self._folder, url=self._url, requests=list(new)) if new else None
+        record, lines = await to_its_end(self._booked, dict(self._gathered))
         if record:
-            self._know(record)
-            self._ends[record.name] = self._task(record, [each.line for each in new.values()])
+            self._ends[record.name] = self._task(record, lines)
         for name in [name for name in self._gathered if name in self._batch_of]:
             line, batch = self._gathered.pop(name)
             self._bytes -= len(line)
             if not batch.done():
                 batch.set_result(self._batch_of[name])
+
+    def _booked(self, gathered: dict[str, Gathered]) -> tuple[Record | None, list[bytes]]:
+        """The durable record of the next batch, and its lines. Waits for other processes, and for the store."""
+        with locked(self._folder):
+            self._read_others()
+            new = self._fitting({n: each for n, each in gathered.items() if n not in self._batch_of})
+            if not new:
+                return None, []
+            record = Record.begin(self._folder, url=self._url, requests=list(new), remote=self._remote)
+            self._know(record)
+        return record, [each.line for each in new.values()]
 
     def _fitting(self, gathered: dict[str, Gathered]) -> dict[str, Gathered]:
         """The first of them, as many as one file holds."""
@@ -179,13 +190,15 @@ class Batches:
 
     def _read_others(self) -> None:
         """Take in what earlier runs, and those beside this one, have asked for."""
-        for record in others(self._folder, url=self._url, known=self._records):
+        for record in others(self._folder, url=self._url, known=self._records, remote=self._remote):
             record.take()
             self._know(record)
 
     def _know(self, record: Record) -> None:
         self._records[record.name] = record
-        self._batch_of |= dict.fromkeys(record.told["requests"], record)
+        for name in record.told["requests"]:
+            if name not in self._batch_of or self._batch_of[name].told["begun"] <= record.told["begun"]:
+                self._batch_of[name] = record
 
     def _forget(self, name: str, record: Record) -> None:
         """Let the next batch have this request."""
@@ -219,7 +232,7 @@ class Batches:
         try:
             made = await self._make(record, lines) if lines else await self._find(record)
             if not made or not await self._has_ended(record):
-                self._drop(record)
+                await self._drop(record)
                 return None
             results = await asyncio.to_thread(Results, record.results)
         finally:
@@ -229,9 +242,12 @@ class Batches:
 
     async def _make(self, record: Record, lines: Sequence[bytes]) -> bool:
         self._told[record.name] = f"uploading a batch of {len(lines)} requests"
-        record.note({"file": await self._api.upload(record.name, lines)})
+        file = await self._api.upload(record.name, lines)
+        if not await to_its_end(record.exists):
+            return False  # another machine took this one for dead
+        await to_its_end(record.note, {"file": file})
         made = await self._api.create(record.name, record.told["file"], begun=record.told["begun"])
-        record.note({"batch": made["id"]})
+        await to_its_end(record.note, {"batch": made["id"]})
         log.info("%s: batch %s of %d requests", self._name(), made["id"], len(lines))
         return True
 
@@ -240,10 +256,10 @@ class Batches:
         while "batch" not in record.told:
             if record.take():
                 return await self._look_for(record)
-            if not record.exists():
+            if not await to_its_end(record.exists):
                 return False
             await asyncio.sleep(FIRST_LOOK)
-            record.read()
+            await to_its_end(record.look)
         return True
 
     async def _look_for(self, record: Record) -> bool:
@@ -252,7 +268,7 @@ class Batches:
             return False
         made = await self._api.find(record.name, record.told["file"], begun=record.told["begun"])
         if made is not None:
-            record.note({"batch": made["id"]})
+            await to_its_end(record.note, {"batch": made["id"]})
         return made is not None
 
     async def _has_ended(self, record: Record) -> bool:
@@ -266,7 +282,7 @@ class Batches:
         self._without_room = None
         await self._api.fetch(files, record.results)
         if record.take():
-            record.note({"ended": batch["status"]})
+            await to_its_end(record.note, {"ended": batch["status"]})
         return True
 
     async def _until_ended(self, record: Record) -> dict[str, Any]:
@@ -295,7 +311,7 @@ class Batches:
             self._told[record.name] = f"waiting for room at the provider ({told})"
             await self._wait_for_room(told)
             return False
-        self._drop(record)
+        await self._drop(record)
         raise Misconfigured(f"{self._name()}: the provider refuses batch {batch['id']}, {told}")
 
     async def _wait_for_room(self, told: str) -> None:
@@ -305,14 +321,14 @@ class Batches:
             raise Outage(f"{self._name()}: no room at the provider for {PATIENCE / 3600:g} hours ({told})")
         await asyncio.sleep(ROOM_AFTER)
 
-    def _drop(self, record: Record) -> None:
+    async def _drop(self, record: Record) -> None:
         """Forget a batch of which nothing came."""
         for name in record.told["requests"]:
             self._forget(name, record)
         if record.take():
-            record.remove()
+            await to_its_end(record.remove)
 
-    def _take(self, name: str, record: Record, results: Results, request: Request) -> dict[str, Any]:
+    async def _take(self, name: str, record: Record, results: Results, request: Request) -> dict[str, Any]:
         """A reply from its line, by the same rules as one that came at once."""
         try:
             return self._read(results.line(name) or {}, request)
@@ -321,7 +337,7 @@ class Batches:
             raise
         except Misconfigured:
             if not results.answered:  # once that is mended it is to be asked anew
-                self._drop(record)
+                await self._drop(record)
             raise
 
     def _read(self, line: dict[str, Any], request: Request) -> dict[str, Any]:
@@ -336,3 +352,13 @@ class Batches:
 
     def _name(self) -> str:
         return f"{self._model.role} ({self._model.name} at {self._url})"
+
+
+async def to_its_end(job: Callable[..., T], *given: Any) -> T:
+    """Do a job in a thread, to its end though we are cancelled meanwhile: nobody may close what it writes to."""
+    running = asyncio.ensure_future(asyncio.to_thread(job, *given))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise

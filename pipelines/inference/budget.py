@@ -3,39 +3,31 @@
 A request reserves the most that it can cost: a token for each byte that it asks, and `max_tokens` for each answer. So
 nothing is ever spent beyond a limit, and what is reserved in vain comes back when the answer is there.
 
-    data/runs/NAME/budget.json      what each process has spent, and the most that it may have under way
-
-A process holds part of the budget there before it uses it. What one that was killed held counts as spent, for
-nobody knows; so limits hold across processes, and across kills.
+Limits hold across processes, and across kills: see `account.py`. Who finds no room waits as long as any process may
+give something back, so that a budget is spent only when what is left of it is less than one request may cost.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
+import contextlib
 import time
-import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
-
+from pipelines.inference.account import AMOUNTS, Account, Amount, closed
 from pipelines.inference.model import Model, Request
 from pipelines.inference.places import Stopping
-from pipelines.store import replace
+
+__all__ = ["AMOUNTS", "BILLED", "LIMITS", "Purse", "Reserved", "Spent", "closed", "cost", "nothing"]
 
 TEMPLATE_TOKENS = 64  # what a chat template may add
 MESSAGE_TOKENS = 8  # and to each message
-HELD_SHARE = 0.005  # of a limit is held at a time: killed processes leave at most that behind, besides what was sent
-AMOUNTS = ("tokens", "money")
+LOOK_AGAIN = 0.1  # seconds: how often the account is looked at while processes wait, by all of them together
 LIMITS = (*AMOUNTS, "hours", "gpu_hours")
 BILLED = ("requests", "prompt_tokens", "completion_tokens", "money")
-
-Amount = Mapping[str, float]
 
 
 class Spent(Stopping):
@@ -66,22 +58,23 @@ class Purse:
         self._more: dict[str, int] = defaultdict(int)  # tokens that a role was billed beyond what it reserved
         self._by_role: dict[str, dict[str, float]] = {role: dict.fromkeys(BILLED, 0.0) for role in models}
         self._settled = asyncio.Event()
+        self._turn = asyncio.Lock()  # of those who wait: the first looks whether there is room
         self.gpus = 0  # those that engines of this run hold; whoever starts one adds them
         self._gpu_seconds, self._gpus_since = 0.0, time.monotonic()
 
     async def reserve(self, request: Request) -> Reserved:
         """Put aside what a request may cost, waiting for what others may give back. Raises Spent."""
         asked = self._reserved_for(request)
-        while not self._fits(asked.amount):
-            if not self._under_way:
-                raise Spent(f"the budget is spent: {self.short()}")
-            self._settled.clear()
-            await self._settled.wait()
-        if over := self.over():
-            raise Spent(over)
-        for name in AMOUNTS:
-            self._reserved[name] += asked.amount[name]
-        self._under_way += 1
+        async with self._turn:
+            while not (over := self.over()) and not self._fits(asked.amount):
+                if not self._may_come_back():
+                    raise Spent(f"the budget is spent: {self.short()}")
+                await self._given_back()
+            if over:
+                raise Spent(over)
+            for name in AMOUNTS:
+                self._reserved[name] += asked.amount[name]
+            self._under_way += 1
         return asked
 
     def settle(self, reserved: Reserved, reply: Mapping[str, Any]) -> None:
@@ -141,12 +134,16 @@ class Purse:
         spent = {name: sum(told[kind][name] for kind in ("spent", "unknown", "before")) for name in AMOUNTS}
         return ", ".join(f"{name} {spent[name]:,.6g} of {limit:,.6g}" for name, limit in self._limits.items())
 
-    def close(self) -> None:
-        """Write down what is spent, and hold nothing any more."""
+    def rest(self) -> None:
+        """Write down what is spent, and hold no more than what is under way: others may have the rest."""
         if self._account:
-            paid = self._paid()
-            held = {name: paid[name] + self._reserved[name] for name in self._limits} if self._under_way else {}
-            self._account.write(paid, held)  # what is broken off may have been billed
+            self._account.rest(paid=self._paid(), used=self._used())
+
+    def close(self) -> None:
+        """Write down what is spent, with what is broken off: that may have been billed. Nothing more is reserved."""
+        self.rest()
+        if self._account:
+            self._account.close()
 
     def most(self, request: Request) -> tuple[int, int]:
         """How many tokens a request can ask, and be answered with, at most."""
@@ -161,14 +158,29 @@ class Purse:
 
     def _fits(self, amount: Amount) -> bool:
         """Whether all limits allow it, beside what is spent and reserved here and held elsewhere."""
-        paid = self._paid()
-        here = {name: paid[name] + self._reserved[name] + amount[name] for name in self._limits}
+        used = self._used()
         if self._account is None:
-            return all(here[name] <= limit for name, limit in self._limits.items())
-        return self._account.hold(paid, here, self._limits)
+            return all(used[name] + amount[name] <= limit for name, limit in self._limits.items())
+        return self._account.hold(paid=self._paid(), used=used, more=amount, limits=self._limits)
+
+    def _may_come_back(self) -> bool:
+        """Whether anything is under way, here or elsewhere, that may cost less than it could."""
+        return self._under_way > 0 or (self._account is not None and self._account.others_hold)
+
+    async def _given_back(self) -> None:
+        """Wait until something is given back here, or it is time to see whether another process has."""
+        self._settled.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_AGAIN * self._account.alive if self._account else None):
+                await self._settled.wait()
 
     def _paid(self) -> dict[str, float]:
         return {name: self._spent[name] + self._unknown[name] for name in AMOUNTS}
+
+    def _used(self) -> dict[str, float]:
+        """What is paid, and what is under way at its most."""
+        paid = self._paid()
+        return {name: paid[name] + self._reserved[name] for name in AMOUNTS}
 
     def _pay(self, into: dict[str, float], reserved: Reserved, prompt: int, completion: int) -> None:
         amount = cost(self._models[reserved.role], prompt, completion)
@@ -180,9 +192,11 @@ class Purse:
         self._give_back(reserved)
 
     def _give_back(self, reserved: Reserved) -> None:
-        for name in AMOUNTS:
-            self._reserved[name] -= reserved.amount[name]
         self._under_way -= 1
+        for name in AMOUNTS:  # what is left by rounding is nothing that could come back
+            self._reserved[name] = self._reserved[name] - reserved.amount[name] if self._under_way else 0.0
+        if self._account:
+            self._account.say(self._used())
         self._settled.set()
 
     def _learn(self, reserved: Reserved, tokens: int) -> None:
@@ -201,55 +215,3 @@ def cost(model: Model, prompt_tokens: int, completion_tokens: int) -> dict[str, 
     money = prompt_tokens * prices.get("input", 0) + completion_tokens * prices.get("output", 0)
     money *= prices.get("batch", 1) if model.batch else 1
     return {"tokens": prompt_tokens + completion_tokens, "money": money / 1e6}
-
-
-class Account:
-    """The budget's file: for each process what it has paid, and up to what it may have paid meanwhile."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._me = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._held: dict[str, float] = {}
-
-    def hold(self, paid: Amount, wanted: Amount, limits: Amount) -> bool:
-        """Whether this process may have come to `wanted`: it holds that much, or the file has room for it."""
-        if self._held and all(wanted[name] <= self._held[name] for name in limits):
-            return True
-        with self._locked():
-            others = self.others()
-            free = {name: limit - others.get(name, 0) for name, limit in limits.items()}
-            if any(wanted[name] > free[name] for name in limits):
-                return False
-            held = {name: min(free[name], wanted[name] + HELD_SHARE * limit) for name, limit in limits.items()}
-            self.write(paid, held, locked=True)
-        return True
-
-    def others(self) -> dict[str, float]:
-        """What all other processes have paid, or may have."""
-        told = [each for name, each in self._read().items() if name != self._me]
-        return {name: sum(max(each["paid"][name], each["held"].get(name, 0)) for each in told) for name in AMOUNTS}
-
-    def write(self, paid: Amount, held: dict[str, float], *, locked: bool = False) -> None:
-        """Write down what this process has paid and holds."""
-        if not locked:
-            with self._locked():
-                self.write(paid, held, locked=True)
-            return
-        self._held = held
-        replace(self._path, orjson.dumps({**self._read(), self._me: {"paid": dict(paid), "held": held}}))
-
-    def _read(self) -> dict[str, Any]:
-        return orjson.loads(self._path.read_bytes()) if self._path.is_file() else {}
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
-
-def closed(path: Path) -> None:
-    """The version is made that the budget was for: the next one has its own."""
-    path.unlink(missing_ok=True)
-    path.with_suffix(".lock").unlink(missing_ok=True)

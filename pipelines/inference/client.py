@@ -90,6 +90,10 @@ class Client:
             for name, role in self._roles.items()
         }
 
+    def is_idle(self) -> bool:
+        """Whether no role is asked even half of what it bears."""
+        return all(2 * role.under_way < role.limit for role in self._roles.values())
+
     def waits(self) -> str | None:
         """What is waited for, where a role gets no answers."""
         told = [said for role in self._roles.values() if (said := role.waits())]

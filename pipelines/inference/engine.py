@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 from pipelines.inference.model import Request
 from pipelines.records import Finish, Turn, to_json
 
+PROBE, PROBE_TOKENS = [{"role": "user", "content": "Say yes."}], 16
+"""A request that no row can have spoilt, and the most tokens of its answer."""
+
 
 class Refused(Exception):
     """The engine will never answer this request; a fact about the request. The message says why."""

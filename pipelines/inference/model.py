@@ -128,6 +128,7 @@ class Request(NamedTuple):
     draw: int = 0  # where in the run it belongs: earlier ones are sent first; no part of the key
     key: bytes = b""  # its own, in the journal
     score: Literal["likelihood", "reward"] | None = None  # of the last message, the assistant's; None: it is answered
+    prompt: str = ""  # the template's name, where there is one; no part of the key
 
     @property
     def continues(self) -> bool:
@@ -141,22 +142,25 @@ class Asking(NamedTuple):
     sampling: dict[str, Any]
     messages: list[Message]
     base: Any  # a hash over all but max_tokens, to be copied for each sample
+    prompt: str = ""
 
     def request(self, *, seed: int, sample: int, draw: int, n: int = 1) -> tuple[bytes, Request]:
         """A request and its journal key: the digest of everything about it except `max_tokens`."""
         key = self.base.copy()
         key.update(b"%d %d %d" % (seed, sample, n))
         digest = key.digest()
-        return digest, Request(self.model, self.messages, self.sampling, seed, sample, n, draw, digest)
+        return digest, Request(
+            self.model, self.messages, self.sampling, seed, sample, n, draw, digest, prompt=self.prompt
+        )
 
 
-def asking(model: Model, sampling: Sampling, messages: Sequence[Message]) -> Asking:
+def asking(model: Model, sampling: Sampling, messages: Sequence[Message], prompt: str = "") -> Asking:
     """A conversation with a model, ready to be asked for samples."""
     conversation = model.conversation(messages)
     given = sampling.given()
     counted = {name: value for name, value in given.items() if name != "max_tokens"}
     text = to_json([model.identity(), counted, conversation])
-    return Asking(model, given, conversation, hashlib.blake2b(text.encode(), digest_size=16))
+    return Asking(model, given, conversation, hashlib.blake2b(text.encode(), digest_size=16), prompt)
 
 
 def seed_of(*parts: str | int) -> int:

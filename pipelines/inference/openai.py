@@ -18,7 +18,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from pipelines.inference.engine import Again, Misconfigured, Refused
+from pipelines.inference.engine import PROBE, PROBE_TOKENS, Again, Misconfigured, Refused
 from pipelines.inference.model import Model, Request
 from pipelines.inference.scoring import score_by_echo, score_by_vllm
 
@@ -41,7 +41,6 @@ CONTINUATIONS: dict[str, dict[str, Any]] = {
 
 CONNECT_WITHIN = 10.0  # seconds
 STRIKES = 3  # refusals before anything was answered, after which it is the set-up that is wrong
-PROBE = [{"role": "user", "content": "Say yes."}]
 
 KEPT = ("model", "system_fingerprint", "usage", "prompt_logprobs")  # of a reply, besides its choices
 BROKEN_OFF = {"error", "abort", "insufficient_system_resource"}  # finish reasons of what is no answer
@@ -74,7 +73,7 @@ class OpenAI:
     async def answers_others(self) -> bool:
         """Whether it answers what no row can have spoilt. Only then a row is to blame: when all requests fail alike,
         that is a bad night, and no fact."""
-        probe = {"model": self._model.name, "messages": PROBE, self._settings["limit_field"]: 16}
+        probe = {"model": self._model.name, "messages": PROBE, self._settings["limit_field"]: PROBE_TOKENS}
         try:
             self.take(await self._post(orjson.dumps(probe)), 1)
         except (Again, Refused, Misconfigured):

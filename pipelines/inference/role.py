@@ -14,13 +14,25 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pipelines.inference import latency
 from pipelines.inference.budget import Purse, Reserved, Spent
-from pipelines.inference.engine import Again, Engine, HoldsGPUs, Misconfigured, Outage, Refused, Slow
+from pipelines.inference.engine import (
+    PROBE,
+    PROBE_TOKENS,
+    Again,
+    Engine,
+    HoldsGPUs,
+    Misconfigured,
+    Outage,
+    Refused,
+    Slow,
+)
 from pipelines.inference.load import Load, Pace
 from pipelines.inference.model import Model, Request
+from pipelines.inference.overdue import Late, Overdue
 from pipelines.inference.places import Places, Stopping
 from pipelines.inference.scoring import put
 
@@ -37,6 +49,7 @@ class Endpoint:
         self.model = model
         self.weight = weight
         self.engine: Engine | None = None
+        self.overdue: Overdue | None = None
         self.under_way = 0
         self.load = Load(model.in_flight)
         self.pace = Pace(model.requests_per_minute, model.tokens_per_minute)
@@ -125,18 +138,19 @@ class Role:
 
         Raises Refused, Misconfigured, Outage, or Stopping where it is not sent (again) any more.
         """
-        tries = by_row = 0
+        tries = by_row = late = 0
         failed_at: int | None = None
         tokens = sum(self._purse.most(request))
         while True:
             index = await self._places.take(request.draw, tokens=tokens, avoiding=failed_at)
             endpoint = self.endpoints[index]
             try:
-                reply = await self._try(endpoint, request)
+                reply = await self._try(endpoint, request, late)
                 endpoint.pace.used(tokens, _used(reply) or tokens)
                 return reply
             except Again as again:
                 tries, by_row, failed_at = tries + 1, by_row + again.by_row, index
+                late += isinstance(again, Late)
                 self.counts.update(["again", f"again: {again.kind}"])
                 endpoint.pace.used(tokens, tokens if again.paid else 0)
                 alone = endpoint.failed(again)
@@ -149,6 +163,7 @@ class Role:
                     rest = min(rest, LONGEST_PAUSE / 4)
             except Refused:
                 endpoint.silent_since = None  # it answers, if not this row
+                endpoint.pace.used(tokens, 0)
                 raise
             except (Outage, Spent) as ended:
                 if self._stopped.is_set():  # it was broken off, or is not needed any more
@@ -194,7 +209,7 @@ class Role:
         """Requests that may be under way at once, as things are."""
         return sum(endpoint.limit for endpoint in self.endpoints)
 
-    async def _try(self, endpoint: Endpoint, request: Request) -> dict[str, Any]:
+    async def _try(self, endpoint: Endpoint, request: Request, late: int) -> dict[str, Any]:
         if self._stopped.is_set():
             raise Stopping
         engine = self._engine(endpoint)
@@ -204,7 +219,7 @@ class Role:
             raise Stopping
         started = time.monotonic()
         with self._settling(reserved):
-            reply = await put(engine, request)
+            reply = await self._put(endpoint, engine, request, late)
             self._purse.settle(reserved, reply)
         endpoint.answered()
         if request.score is not None:
@@ -212,11 +227,18 @@ class Role:
         latency.add(self.counts, time.monotonic() - started)
         return reply
 
+    async def _put(self, endpoint: Endpoint, engine: Engine, request: Request, late: int) -> dict[str, Any]:
+        """Its reply, unless it hangs. Scores, and what may wait in the engine itself, take as long as they take."""
+        if not request.prompt or isinstance(engine, Slow):
+            return await put(engine, request)
+        endpoint.overdue = endpoint.overdue or Overdue(partial(self._looks, engine, request))
+        return await endpoint.overdue.bounded(put(engine, request), prompt=request.prompt, late=late)
+
     async def _answers_others(self, endpoint: Endpoint, request: Request) -> bool:
         """Whether it answers what this row cannot have spoilt: a score that it told once, where this is to be one."""
         engine = self._engine(endpoint)
         if request.score is None:
-            return await engine.answers_others()
+            return await self._looks(engine, request)
         if endpoint.scored is None:
             return False
         try:
@@ -224,6 +246,18 @@ class Role:
         except (Again, Refused, Misconfigured):
             return False
         return True
+
+    async def _looks(self, engine: Engine, request: Request) -> bool:
+        """Whether the engine answers the shortest of questions, which costs as well."""
+        shortest = {"messages": PROBE, "sampling": {"max_tokens": PROBE_TOKENS}, "n": 1, "score": None}
+        try:
+            reserved = await self._purse.reserve(request._replace(**shortest))
+        except Spent:
+            return False
+        try:
+            return await engine.answers_others()
+        finally:
+            self._purse.lose(reserved)
 
     async def _rest(self, seconds: float) -> None:
         """Wait so long, or until nothing is sent any more."""

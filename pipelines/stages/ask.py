@@ -60,7 +60,9 @@ class Question:
     ) -> None:
         self._asker = asker
         self._problem = problem
-        self._asking: Asking = asking(asker.model, asker.sampling, [*asker.prompt.render(values), *after])
+        self._asking: Asking = asking(
+            asker.model, asker.sampling, [*asker.prompt.render(values), *after], asker.prompt_name
+        )
         self._asked = tuple(Turn(said["role"], said["content"]) for said in self._asking.messages)
 
     async def attempt(self, sample: int) -> Attempt:

@@ -77,7 +77,7 @@ def _verdicts(each: BoundRule, case: Case, check: Check, step: Step) -> Iterator
 def _rulings(each: BoundRule, case: Case, check: Check, step: Step) -> list[Ruling]:
     if each.rule.kind == "ordered":
         assert step.order, "a step with ordered rules has an order"
-        return [step.order.memories[each.label].judge(case)]
+        return [step.order.judge(each.label, case)]
     return list(each.rule.run(case, check, **each.parameters))
 
 

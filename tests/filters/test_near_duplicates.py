@@ -375,6 +375,18 @@ def test_the_rule_goes_on_from_an_opened_index(tmp_path: Path):
     assert said == at_once
 
 
+def test_questions_may_be_remembered_many_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("filters.near_duplicates.SIGNED", 7)
+    texts = templated(60)
+    together, one_by_one = (Questions(0.7, Index(Scheme(), 0.7)) for _ in range(2))
+    for number, text in enumerate(texts[:40], start=1):
+        together.remember(text)
+        one_by_one.remember(text)
+        assert len(one_by_one.index) == number  # looking enters it
+    cases = [Case(task(text)) for text in texts[40:]]
+    assert [together.judge(each) for each in cases] == [one_by_one.judge(each) for each in cases]
+
+
 def test_disk_that_is_full_is_an_error_that_leaves_the_index_as_it_was(monkeypatch: pytest.MonkeyPatch):
     index = Index(Scheme(), 0.6)
     index.add(EARLIER, "first")

@@ -16,7 +16,7 @@ import pytest
 from flows import make
 from flows.make import Made
 from flows.run import Progress
-from pipelines.inference import role
+from pipelines.inference import overdue, role
 from pipelines.inference.engine import Outage
 from pipelines.records import Attempt
 from tests.server import FAULTS, Behaviour, Server, served
@@ -107,6 +107,18 @@ def test_a_tenth_of_all_faults_changes_nothing_of_a_long_night(site: Site, tmp_p
     struck = Counter(orjson.loads(line)["fault"] for line in log.read_bytes().splitlines())
     assert struck.keys() == MIXED | {"ok"}
     assert 0.05 < 1 - struck["ok"] / turned.requests < 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_what_hangs_or_trickles_costs_no_time_out(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Half an hour each it would be, as the model is set: what the others take tells that it hangs."""
+    monkeypatch.setattr(overdue, "AT_LEAST", 0.5)
+    night = many(site)
+    quiet = quiet_night(night, tmp_path / "quiet")
+    turned = night.turn(behaviour=good(faults={"hang": 0.02, "trickle": 0.02}, trickle=60.0))
+    assert loaded_bytes(turned.made) == loaded_bytes(quiet)
+    assert turned.requests > len(attempts(quiet))
 
 
 @pytest.mark.slow

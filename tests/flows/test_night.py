@@ -433,7 +433,7 @@ def test_a_run_by_hand_and_a_night_make_the_same(site: Site):
 
 
 class Hook:
-    """A webhook that answers as it is told, one status after another, and keeps what it was sent."""
+    """A webhook that answers as it is told, one status after another (0: never), and keeps what it was sent."""
 
     def __init__(self, *statuses: int) -> None:
         self.statuses = list(statuses)
@@ -442,11 +442,13 @@ class Hook:
     async def answer(self, request: web.BaseRequest) -> web.Response:
         self.got.append(await request.json())
         status = self.statuses.pop(0) if self.statuses else 200
+        if status == 0:
+            await asyncio.get_running_loop().create_future()  # cancelled when the client leaves
         return web.Response(status=status, headers={"Location": "/elsewhere"} if status == 302 else {})
 
     def post(self, body: Any, **how: Any) -> str | None:
         async def job() -> str | None:
-            runner = web.ServerRunner(web.Server(self.answer, access_log=None))
+            runner = web.ServerRunner(web.Server(self.answer, access_log=None, handler_cancellation=True))
             await runner.setup()
             try:
                 await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -465,6 +467,10 @@ HOOKS = [  # the statuses it answers with: what is said, how often it was asked
     ("refused", [404], "status 404", 1),
     ("elsewhere", [302], "status 302", 1),
 ]
+
+
+def test_a_webhook_that_hangs_is_left():
+    assert Hook(0, 0, 0).post({}, tries=3, seconds=0.05) == "TimeoutError, 3 times"
 
 
 @each_of(HOOKS)

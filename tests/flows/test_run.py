@@ -12,6 +12,7 @@ import pytest
 
 from flows import make
 from flows.make import Made
+from flows.run import Live, widened
 from pipelines.inference.engine import Outage
 from tests.server import Behaviour
 from tests.small import Site, attempts, author, loaded_bytes, problems, verdicts
@@ -244,3 +245,20 @@ def test_together_asks_once_and_what_did_not_come_one_by_one(site: Site, honours
     asked = turned.requests - 24
     assert asked == len(solved) * (1 if honours_n else 4)
     assert_books_balance(turned.made)
+
+
+def test_the_window_widens_only_when_it_is_full_and_never_beyond_its_limit():
+    assert widened(4, 3, widest=16) == 4
+    assert widened(4, 4, widest=16) == 5
+    assert widened(16, 16, widest=16) == 16
+    assert widened(4, 4, widest=4) == 4  # a person said how many
+
+
+def test_live_draws_are_held_as_they_were_given():
+    ids = {7: "0a" * 16, 3: "ff" * 16, 5: "00" * 16}
+    live = Live(ids)
+    assert list(live.items()) == sorted(ids.items())
+    assert len(live) == 3
+    assert live.get(4) is None
+    assert live.get(8) is None
+    assert not Live({})

@@ -13,17 +13,19 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import orjson
 import pytest
+from click.testing import CliRunner
 
 from flows.make import Interrupted, OutOfBudget
-from flows.run import Busy, locked
+from flows.run import Busy
 from pipelines.inference.engine import Outage
 from pipelines.recipe import BadRecipe
 from pipelines.store import DiskFull
@@ -40,6 +42,8 @@ ROOT = Path(__file__).parents[2]
 IN_TIME = 400.0  # seconds: a cron of minutes, a server that looks now and then, and two slow cores
 EVERY_MINUTE = "* * * * *"
 SCHEDULE = ["-m", "flows.cli", "schedule"]
+HASTE = {"PREFECT_WORKER_QUERY_SECONDS": "2", "PREFECT_RUNNER_POLL_FREQUENCY": "2"}  # looks for nights that are due
+SECRET = "7f3a-secret"  # in the addresses of webhooks
 
 T = TypeVar("T")
 
@@ -50,6 +54,11 @@ class Place(NamedTuple):
     url: str
     environment: dict[str, str]
     folder: Path
+
+    @property
+    def data(self) -> Path:
+        """Where nights make their datasets."""
+        return self.folder / "data"
 
 
 class Started(NamedTuple):
@@ -67,6 +76,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     url = f"http://127.0.0.1:{port}/api"
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "THOUGHTMILL_"))}
     mine |= {"PREFECT_HOME": str(folder / "home"), "DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+    mine |= {"THOUGHTMILL_DATA": str(folder / "data"), **HASTE}
     serving = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     with process(serving, mine, folder / "server.log") as server:
         eventually(lambda: is_ready(url), server, "server that answers")
@@ -115,7 +125,7 @@ def eventually(look: Callable[[], T | None], by: Started, what: str) -> T:
         if found := look():
             return found
         assert by.process.poll() is None, f"it ended before there was a {what}: {by.said()}"
-        time.sleep(0.25)
+        time.sleep(0.5)
     raise TimeoutError(f"no {what} after {IN_TIME:.0f} seconds: {by.said()}")
 
 
@@ -133,16 +143,15 @@ def prefect(place: Place, *words: str) -> str:
     return done.stdout
 
 
-def ask(place: Place, where: str, body: Any) -> Any:
+def ask(place: Place, where: str, body: Any = None, *, how: str = "POST") -> Any:
     """What the server answers; while its database is busy it says 503, and is asked again."""
-    request = urllib.request.Request(
-        f"{place.url}/{where}", data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
-    )
+    content, kind = json.dumps(body).encode(), {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{place.url}/{where}", data=content, headers=kind, method=how)
     deadline = time.monotonic() + IN_TIME
     while True:
         try:
             with urllib.request.urlopen(request, timeout=60) as reply:
-                return orjson.loads(reply.read())
+                return orjson.loads(reply.read() or b"null")
         except (urllib.error.URLError, TimeoutError) as error:  # an HTTPError is one, too
             if getattr(error, "code", 503) != 503 or time.monotonic() > deadline:
                 raise
@@ -166,8 +175,11 @@ def ended(place: Place, dataset: str, state: str) -> list[dict[str, Any]]:
     return [each for each in flow_runs(place, dataset) if each["state_type"] == state]
 
 
-def version(data: Path, dataset: str, number: int) -> Path | None:
-    folder = data / "datasets" / dataset / f"v{number}"
+def version(place: Place, dataset: str, number: int) -> Path | None:
+    """A version that a night made, once it is there; nights that failed are told at once."""
+    failed = [each for kind in ("FAILED", "CRASHED") for each in ended(place, dataset, kind)]
+    assert not failed, failed[0]["state"]["message"]
+    folder = place.data / "datasets" / dataset / f"v{number}"
     return folder if (folder / "version.json").is_file() else None
 
 
@@ -176,15 +188,27 @@ def stats(model: str) -> dict[str, Any]:
         return orjson.loads(reply.read())
 
 
+IN_VAIN = ["500", "close", "hang", "500"]  # what befalls the notice of a first version, however often it is told
+
+
 @contextmanager
-def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A webhook with a secret in its address, and what it was sent."""
+def webhook(*fails: str) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A webhook with a secret in its address, and what it took. It `fails` in turn where it is told of a v1."""
     got: list[dict[str, Any]] = []
+    faults, ended = list(fails), threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            got.append(orjson.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
+            told = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            fault = faults.pop(0) if faults and told.get("version") == "v1" and told["new"] else "ok"
+            if fault == "hang":
+                ended.wait()
+            if fault in ("hang", "close"):
+                self.close_connection = True
+                return
+            if fault == "ok":
+                got.append(told)
+            self.send_response(204 if fault == "ok" else int(fault))
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None: ...
@@ -193,49 +217,70 @@ def webhook() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/hook/7f3a-secret", got
+        yield f"http://127.0.0.1:{server.server_port}/hook/{SECRET}", got
     finally:
+        ended.set()
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def recipe_asking(site: Site, model: str) -> str:
+def recipe_asking(site: Site, model: str, *, seed: int) -> str:
+    """A recipe of 16 draws; with another seed it asks what no other does, though all share a data folder."""
     site.value["models"]["teacher"]["use"] = f"openai:test@{model}"
-    site.value["target"] = {"candidates": 16}
+    site.value |= {"target": {"candidates": 16}, "seed": seed}
     return site.write()
 
 
-def test_nights_come_from_the_command_and_add_what_new_seeds_give(site: Site, place: Place, tmp_path: Path):
-    log, data = place.folder / "schedule.log", tmp_path / "data"
-    with running("--author", "builtin") as (model, _), webhook() as (hook, told):
-        words = [*SCHEDULE, recipe_asking(site, model), "--cron", EVERY_MINUTE, "--name", "served"]
-        environment = {**place.environment, "THOUGHTMILL_DATA": str(data), "THOUGHTMILL_WEBHOOK": hook}
-        with process(words, environment, log) as served:
-            first = eventually(lambda: version(data, "served", 1), served, "first night")
-            site.append_seeds(6)
+def test_nights_come_from_the_command_and_add_what_new_seeds_give(site: Site, place: Place):
+    """The webhook fails as the first night tells it of its version: that is a line in the log, and nothing else."""
+    log = place.folder / "schedule.log"
+    with running("--author", "builtin") as (model, _), webhook(*IN_VAIN) as (hook, told):
+        words = [*SCHEDULE, recipe_asking(site, model, seed=1), "--cron", EVERY_MINUTE, "--name", "served"]
+        with process(words, {**place.environment, "THOUGHTMILL_WEBHOOK": hook}, log) as served:
+            first = eventually(lambda: version(place, "served", 1), served, "first night")
             [deployment] = [each for each in every(place, "deployments") if each["name"] == "served"]
-            begin(place, deployment["id"])  # rather than wait for another minute
-            second = eventually(lambda: version(data, "served", 2), served, "second night")
-            eventually(lambda: len(ended(place, "served", "COMPLETED")) >= 2, served, "second end")
-            eventually(lambda: len(made(told)) >= 2, served, "second notice")
+            pause(place, deployment["id"])
+            site.append_seeds(6)
+            begin(place, deployment["id"])
+            second = eventually(lambda: version(place, "served", 2), served, "second night")
+            eventually(lambda: made(told), served, "second notice")
+            eventually(lambda: len(made_by(place, "served")) == 2, served, "second end")
+            eventually(lambda: IN_LOG in warnings(place), served, "line on the webhook")
         sent = stats(model)
     assert sent["requests"] == sent["distinct"] > 0
 
     rows = compare(first, second).rows
     assert (rows.only_old, rows.only_new > 0) == (0, True)
-    assert [each["version"] for each in made(told)[:2]] == ["v1", "v2"]
-    assert made(told)[1]["new"] == rows.only_new
-    assert made(told)[1]["text"].startswith("served v2: ")
+    assert [(each["version"], each["new"]) for each in made(told)] == [("v2", rows.only_new)]
+    assert made(told)[0]["text"].startswith("served v2: ")
 
     artifacts = {each["key"]: each for each in every(place, "artifacts")}
     assert {f"served-{each}" for each in ("outcomes", "funnel", "changes", "progress")} <= artifacts.keys()
-    [newest] = [each for each in ended(place, "served", "COMPLETED") if "served v2: " in each["state"]["message"]]
+    newest = max(made_by(place, "served"), key=lambda each: each["start_time"])
     progress = [each for each in every(place, "artifacts") if each["flow_run_id"] == newest["id"]]
     assert [each["data"] for each in progress if each["type"] == "progress"] == [100.0]
+    assert SECRET not in everything_told(place, log)
 
-    everything = log.read_text(errors="replace") + json.dumps(flow_runs(place, "served"))
-    assert "7f3a-secret" not in everything
+
+IN_LOG = "the webhook was not told: status 500, 4 times"
+
+
+def made_by(place: Place, dataset: str) -> list[dict[str, Any]]:
+    """The nights that ended well, with a version of their own."""
+    return [each for each in ended(place, dataset, "COMPLETED") if each["state_name"] == "Completed"]
+
+
+def warnings(place: Place) -> list[str]:
+    """What the UI shows of what went wrong."""
+    return [each["message"] for each in ask(place, "logs/filter", {"logs": {"level": {"ge_": 30}}, "limit": 200})]
+
+
+def everything_told(place: Place, log: Path) -> str:
+    """Whatever the server, and those who worked for it, have told of nights."""
+    kinds = ("flow_runs", "deployments", "artifacts", "logs", "task_runs", "block_documents")
+    asked = json.dumps([every(place, kind) for kind in kinds])
+    return asked + log.read_text(errors="replace") + (place.folder / "server.log").read_text(errors="replace")
 
 
 def made(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -243,52 +288,72 @@ def made(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [each for each in told if each.get("new")]
 
 
-def test_nights_come_from_a_worker_as_prefect_yaml_has_them(site: Site, place: Place, tmp_path: Path):
-    log, data = place.folder / "worker.log", tmp_path / "data"
-    with running("--author", "builtin") as (model, _):
-        parameters = {"recipe": recipe_asking(site, model), "name": "worked", "changes": [], "more": None}
-        with deployed(place, parameters, "--cron", EVERY_MINUTE) as id, worker(place, data, log) as working:
-            first = eventually(lambda: version(data, "worked", 1), working, "first night")
-            site.append_seeds(6)
-            begin(place, id)
-            second = eventually(lambda: version(data, "worked", 2), working, "second night")
+@pytest.mark.usefixtures("own_home")
+def test_a_night_comes_from_a_worker_as_prefect_yaml_has_it(site: Site, place: Place, working: Started):
+    """The address of the webhook is in a block of the type Secret, and nowhere else."""
+    soon = datetime.now(UTC) + timedelta(seconds=15)
+    with running("--author", "builtin") as (model, _), webhook() as (hook, told), secret(place, hook):
+        parameters = {"recipe": recipe_asking(site, model, seed=2), "name": "worked", "changes": [], "more": None}
+        id = deployed(place, parameters, "--interval", "60", "--anchor-date", soon.isoformat())
+        eventually(lambda: version(place, "worked", 1), working, "night")
+        pause(place, id)
+        eventually(lambda: made(told), working, "notice")
+        eventually(lambda: made_by(place, "worked"), working, "end")
         sent = stats(model)
     assert sent["requests"] == sent["distinct"] > 0
-    rows = compare(first, second).rows
-    assert (rows.only_old, rows.only_new > 0) == (0, True)
-
-
-def test_nights_leave_what_another_run_makes_and_can_be_cancelled(site: Site, place: Place, tmp_path: Path):
-    log, data = place.folder / "cancelled.log", tmp_path / "data"
-    with running("--author", "builtin", "--latency", "0.5") as (model, _):
-        parameters = {"recipe": recipe_asking(site, model), "name": "ended", "more": None}
-        parameters["changes"] = ["models.teacher.in_flight=2"]
-        with deployed(place, parameters) as id, worker(place, data, log) as working:
-            with locked(data / "runs" / "ended", "ended"):  # another run is making it
-                skipped = begin(place, id)
-                eventually(lambda: ended(place, "ended", "CANCELLED"), working, "night that leaves")
-            assert stats(model)["requests"] == 0
-            assert [each["state_name"] for each in flow_runs(place, "ended") if each["id"] == skipped] == ["Skipped"]
-
-            run = begin(place, id)
-            eventually(lambda: stats(model)["requests"] >= 6, working, "sixth request")
-            ask(place, f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING"}})
-            eventually(lambda: len(ended(place, "ended", "CANCELLED")) == 2, working, "cancelled night")
-            there = stats(model)
-            assert there["in_flight"] == 0
-            assert version(data, "ended", 1) is None
-            begin(place, id)
-            eventually(lambda: ended(place, "ended", "COMPLETED"), working, "night that went on")
-        both = stats(model)
-    assert version(data, "ended", 1)
-    assert 6 <= there["requests"] < both["requests"] == both["distinct"]
+    assert [each["version"] for each in made(told)] == ["v1"]
+    assert SECRET not in everything_told(place, working.log)
 
 
 @contextmanager
-def deployed(place: Place, parameters: dict[str, Any], *when: str) -> Iterator[str]:
+def secret(place: Place, hook: str) -> Iterator[None]:
+    """The block that a night looks for."""
+    from prefect.blocks.system import Secret
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: place.url}):
+        Secret(value=hook).save("thoughtmill-webhook")  # pyright: ignore[reportArgumentType]  # as Prefect's docs have it
+    [made] = every(place, "block_documents")
+    try:
+        yield
+    finally:
+        ask(place, f"block_documents/{made['id']}", how="DELETE")
+
+
+def test_a_night_leaves_what_another_makes_and_can_be_cancelled(site: Site, place: Place, working: Started):
+    """The model hangs, so a cancelled night ends after Prefect's grace, killed; the next one goes on where it was."""
+    with running("--author", "builtin", "--schedule", "ok*8,hang*2") as (model, _):
+        parameters = {"recipe": recipe_asking(site, model, seed=3), "name": "ended", "more": None}
+        parameters["changes"] = ["models.teacher.in_flight=2"]
+        id = deployed(place, parameters)
+        both = {begin(place, id), begin(place, id)}
+        eventually(lambda: ended(place, "ended", "CANCELLED"), working, "night that leaves")
+        [skipped] = ended(place, "ended", "CANCELLED")
+        assert skipped["state_name"] == "Skipped"
+        eventually(lambda: (stats(model)["in_flight"], stats(model)["requests"]) == (2, 10), working, "hang")
+
+        [other] = both - {skipped["id"]}
+        ask(place, f"flow_runs/{other}/set_state", {"state": {"type": "CANCELLING"}})
+        eventually(lambda: len(ended(place, "ended", "CANCELLED")) == 2, working, "cancelled night")
+        eventually(lambda: stats(model)["in_flight"] == 0, working, "end of its requests")
+        assert version(place, "ended", 1) is None
+        begin(place, id)
+        eventually(lambda: version(place, "ended", 1), working, "night that went on")
+        sent = stats(model)
+    assert sent["requests"] == sent["distinct"] + 2  # but for the two that hung, nothing was asked again
+
+
+@pytest.fixture(scope="module")
+def working(place: Place) -> Iterator[Started]:
+    """A worker, and the pool that it works for."""
+    words = ["-m", "prefect", "worker", "start", "--pool", "thoughtmill", "--type", "process"]
+    with process(words, place.environment, place.folder / "worker.log") as started:
+        eventually(lambda: every(place, "work_pools"), started, "pool")
+        yield started
+
+
+def deployed(place: Place, parameters: dict[str, Any], *when: str) -> str:
     """The deployment that `prefect.yaml` has, with another name, other parameters and another time; gives its id."""
-    if not every(place, "work_pools"):
-        prefect(place, "work-pool", "create", "thoughtmill", "--type", "process")
     name = parameters["name"]
     content = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
     assert "- name: cot-self-instruct" in content
@@ -297,46 +362,38 @@ def deployed(place: Place, parameters: dict[str, Any], *when: str) -> Iterator[s
     words = ["deploy", "--prefect-file", str(ours), "--name", name, "--params", json.dumps(parameters)]
     prefect(place, *words, *when)
     [made] = [each for each in every(place, "deployments") if each["name"] == name]
-    try:
-        yield made["id"]
-    finally:
-        prefect(place, "deployment", "delete", f"thoughtmill-night/{name}")
+    return made["id"]
 
 
-@contextmanager
-def worker(place: Place, data: Path, log: Path) -> Iterator[Started]:
-    words = ["-m", "prefect", "worker", "start", "--pool", "thoughtmill", "--type", "process"]
-    with process(words, {**place.environment, "THOUGHTMILL_DATA": str(data)}, log) as working:
-        yield working
+def pause(place: Place, deployment: str) -> None:
+    """Its nights came by themselves; what is tried from now on is begun."""
+    ask(place, f"deployments/{deployment}/pause_deployment", {})
 
 
-def test_what_would_end_every_night_is_told_when_it_is_scheduled(site: Site, place: Place, tmp_path: Path):
+@pytest.mark.usefixtures("own_home")
+def test_what_would_end_every_night_is_told_when_it_is_scheduled(site: Site):
     recipe = site.write()
-    refused = {
-        (recipe, "--cron", "bad"): '--cron "bad": should be five fields',
-        (recipe, "--timezone", "Mars/Phobos"): "no time zone of that name",
-        (recipe, "--set", "target.acepted=3"): "do you mean 'accepted'",
-    }
-    for words, said in refused.items():
-        assert said in scheduled(place.environment, tmp_path, *words)
-    alone = {name: value for name, value in place.environment.items() if name != "PREFECT_API_URL"}
-    assert "run `prefect server start` in another terminal" in scheduled(alone, tmp_path, recipe)
-    nobody = {**place.environment, "PREFECT_API_URL": f"http://127.0.0.1:{free_port()}/api"}
-    assert "no Prefect server answers at http://127.0.0.1" in scheduled(nobody, tmp_path, recipe)
+    nobody = f"http://127.0.0.1:{free_port()}/api"
+    refused = [
+        ((recipe, "--cron", "bad"), None, '--cron "bad": should be five fields'),
+        ((recipe, "--timezone", "Mars/Phobos"), None, "no time zone of that name"),
+        ((recipe, "--set", "target.acepted=3"), None, "do you mean 'accepted'"),
+        ((recipe,), None, "run `prefect server start` in another terminal"),
+        ((recipe,), nobody, f"no Prefect server answers at {nobody}"),
+    ]
+    for words, server, said in refused:
+        assert said in scheduled(words, server)
 
 
-def scheduled(environment: dict[str, str], data: Path, *words: str) -> str:
-    """What the command says that refuses."""
-    done = subprocess.run(
-        [sys.executable, *SCHEDULE, *words],
-        cwd=ROOT,
-        env={**environment, "THOUGHTMILL_DATA": str(data)},
-        capture_output=True,
-        text=True,
-        timeout=IN_TIME,
-        check=False,
-    )
-    assert done.returncode == 2, done.stderr
+def scheduled(words: Sequence[str], server: str | None) -> str:
+    """The line of the command that refuses."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows.schedule import schedule
+
+    with temporary_settings({PREFECT_API_URL: server}):
+        done = CliRunner().invoke(schedule, list(words))
+    assert done.exit_code == 2, done.output
     [line] = [each for each in done.stderr.splitlines() if each.startswith("thoughtmill: ")]
     return line
 
@@ -380,7 +437,26 @@ def test_a_report_that_fails_is_told_and_costs_nothing(caplog: pytest.LogCapture
         raise RuntimeError("the server is away")
 
     assert asyncio.run(harmless(failing())) is None
-    assert "the server is away" in caplog.text
+    assert [each.getMessage() for each in caplog.records] == [
+        "a report of this night did not come through: RuntimeError: the server is away"
+    ]
+
+
+@pytest.mark.usefixtures("own_home")
+def test_a_block_that_cannot_be_read_is_told_without_what_is_in_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    from prefect.blocks.system import Secret
+
+    from flows.night import tell
+
+    async def damaged(name: str) -> Secret[str]:
+        raise RuntimeError(f"no valid block: input_value=https://example.org/{SECRET}")
+
+    monkeypatch.delenv("THOUGHTMILL_WEBHOOK", raising=False)
+    monkeypatch.setattr(Secret, "aload", damaged)
+    asyncio.run(tell({"text": "small v2: 4 new"}))
+    assert [each.getMessage() for each in caplog.records] == ["the webhook was not told: RuntimeError"]
 
 
 @pytest.mark.usefixtures("own_home")

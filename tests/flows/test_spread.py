@@ -17,12 +17,11 @@ from typing import Any
 import pytest
 
 from flows import make
-from flows.spread import Back, Job, Leg, Worker, job_of, leg_end, part, portable, run_spread
+from flows.spread import Back, Job, Leg, Worker, job_of, leg_end, portable, run_spread
 from pipelines.bind import Recipe
 from pipelines.inference.budget import Spent
 from pipelines.inference.client import Stopping
 from pipelines.inference.engine import Misconfigured, Outage
-from pipelines.inference.engines import parse_model
 from pipelines.recipe import BadRecipe
 from pipelines.stage import Run, Shard
 from pipelines.store import DiskFull
@@ -43,7 +42,7 @@ class Machines:
 
     async def run_shard(self, recipe: Recipe, start: int, stop: int, run: Run) -> Shard:
         if not self._workers:
-            job = self._passed(job_of(recipe, run.data, legs=self._count))
+            job = self._passed(job_of(recipe, run.data, workers=self._count))
             self._workers = [await asyncio.to_thread(Worker, job) for _ in range(self._count)]
         return await run_spread(recipe, start, stop, run, send=self.send)
 
@@ -138,7 +137,7 @@ def test_a_leg_is_tried_again_on_a_worker_that_was_open_before_and_finds_what_th
 
     class Lossy(Machines):
         async def run_shard(self, recipe: Recipe, start: int, stop: int, run: Run) -> Shard:
-            first, second = [await asyncio.to_thread(Worker, job_of(recipe, run.data, legs=2)) for _ in range(2)]
+            first, second = [await asyncio.to_thread(Worker, job_of(recipe, run.data, workers=2)) for _ in range(2)]
             self._workers += [first, second]
 
             async def send(leg: Leg) -> Back:
@@ -162,7 +161,7 @@ def test_a_stopped_worker_sends_nothing_more(site: Site):
     made: list[Worker] = []
 
     async def stopped(recipe: Recipe, start: int, stop: int, run: Run) -> Shard:
-        made.append(await asyncio.to_thread(Worker, job_of(recipe, run.data, legs=1)))
+        made.append(await asyncio.to_thread(Worker, job_of(recipe, run.data, workers=1)))
         made[0].stop()
 
         async def send(leg: Leg) -> Back:
@@ -197,30 +196,47 @@ def test_a_worker_that_would_make_other_facts_is_told_to_have_the_same_versions(
         there.close()
 
 
-# What is shared out
-
-
-def test_a_worker_asks_for_its_part_of_what_a_model_bears():
-    model = parse_model(
-        "teacher",
-        {
-            "use": "openai:test",
-            "in_flight": 100,
-            "requests_per_minute": 60,
-            "endpoints": [{"url": "http://127.0.0.1:8/v1", "in_flight": 3}],
-        },
-    )
-    shared = part(model, 8)
-    assert (shared.in_flight, shared.requests_per_minute, shared.tokens_per_minute) == (12, 7.5, None)
-    assert shared.endpoints == [{"url": "http://127.0.0.1:8/v1", "in_flight": 1}]
-    assert shared.identity() == model.identity()
-
-
 def test_steps_with_ordered_rules_stay_with_the_driver(site: Site):
     steps = make.prepare(site.write()).steps
     ordered = [bool(step.order) for step in steps]
     assert ordered == [False, False, True, False, False]
     assert [leg_end(steps, first) for first in (0, 1, 3, 4)] == [2, 2, 5, 5]
+
+
+# Whose folder it is
+
+
+class Elsewhere(Machines):
+    """Machines with a data folder of their own."""
+
+    def _passed(self, told: Any) -> Any:
+        crossed = super()._passed(told)
+        return crossed._replace(data=f"{crossed.data}-elsewhere") if isinstance(crossed, Job) else crossed
+
+
+def elsewhere(site: Site, *changes: str) -> Turned:
+    there = Elsewhere(2)
+    try:
+        return site.turn("target.candidates=8", *changes, run_shard=there.run_shard)
+    finally:
+        there.close()
+
+
+def test_machines_with_folders_of_their_own_need_a_store(site: Site, data: Path):
+    with pytest.raises(Misconfigured, match=r"another folder here than the driver's: share it .* THOUGHTMILL_STORE"):
+        elsewhere(site)
+    assert not list(data.glob("journal/*"))
+
+
+def test_over_folders_of_their_own_no_budget_of_tokens_or_money_can_be_kept(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "store").mkdir()
+    monkeypatch.setenv("THOUGHTMILL_STORE", f"file://{tmp_path}/store")
+    with pytest.raises(Misconfigured, match="tokens cannot be kept where machines have data folders of their own"):
+        elsewhere(site, "budget.tokens=1000000")
+    turned = elsewhere(site, "budget.hours=10")
+    assert turned.requests == len(attempts(turned.made)) > 0
 
 
 # What crosses
@@ -248,7 +264,7 @@ def test_what_cannot_cross_says_what_it_was():
 def test_a_job_names_files_by_where_they_are(site: Site, monkeypatch: pytest.MonkeyPatch):
     """A worker has another working directory."""
     recipe = make.prepare(site.write())
-    job = job_of(recipe, Path("data"), legs=1)
+    job = job_of(recipe, Path("data"), workers=1)
     assert isinstance(job, Job)
     assert Path(job.data).is_absolute()
     assert Path(job.folder) == site.folder

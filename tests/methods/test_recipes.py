@@ -1,20 +1,29 @@
-"""Every recipe that is shipped, whole: on the builtin engine, and on an endpoint over HTTP."""
+"""Every recipe that is shipped, whole: on the builtin engine, and on an endpoint over HTTP.
+
+And for all of them one test that no exported prompt holds what helped to make a row: plans, references, hints, tests.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
 
 from docs import methods
+from filters.trace_text import longest_copy
 from flows import make
 from flows.make import Made
 from pipelines import recipe as recipes
+from pipelines.records import Attempt, Problem, problem
 from tests.each import each_of
+from tests.pipelines.test_views_laws import Row, prompts_in, rows_in, texts_in
 from tests.server import Behaviour, builtin, serving
+from tests.small import attempts, problems, verdicts
 
 ROOT = Path(__file__).parents[2]
 ENOUGH = 3
@@ -35,8 +44,43 @@ def balanced(made: Made) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", recipes.names())
-def test_a_recipe_makes_its_rows(name: str) -> None:
-    assert balanced(asyncio.run(make.make(name, changes=FEW)))
+def test_a_recipe_makes_its_rows_and_no_prompt_holds_what_helped(name: str) -> None:
+    made = asyncio.run(make.make(name, changes=FEW))
+    assert balanced(made)
+    assert leaks(problems(made), attempts(made), rows_in([*problems(made), *attempts(made), *verdicts(made)])) == []
+
+
+IN_A_ROW = 8  # words that are no accident
+
+
+def helped(problems: list[Problem], attempts: list[Attempt]) -> Iterator[str]:
+    """What was there for those who made the rows: plans and other details, references, prompts with private parts."""
+    for each in problems:
+        yield from texts_in(orjson.loads(each.details))
+        yield each.answer or ""
+    for each in attempts:
+        if orjson.loads(each.details).get("private"):
+            yield from (turn.content or "" for turn in each.turns[:-1])
+
+
+def leaks(problems: list[Problem], attempts: list[Attempt], views: dict[str, list[Row]]) -> list[str]:
+    """Runs of words that stand in an exported prompt and come from what helped, and from no question."""
+    questions = "\n\n".join(each.question for each in problems)
+    secrets = "\n\n".join(dict.fromkeys(helped(problems, attempts)))
+    prompts = {prompt for view, rows in views.items() for row in rows for prompt in prompts_in(view, row)}
+    found = (longest_copy(prompt, secrets, besides=questions, at_least=IN_A_ROW) for prompt in prompts)
+    return [" ".join(words) for words in found if words]
+
+
+def test_a_prompt_that_holds_a_plan_is_seen() -> None:
+    plan = "first count the crates, then take away a tenth of them, and halve what is left"
+    posed = problem(
+        parents=[], stage="pose@1", draw=0, kind="posed", question="How many bags leave?", details={"plan": plan}
+    )
+    hinted = f"{posed.question} A hint: {plan}."
+    for asked, found in {hinted: [plan.replace(",", "")], posed.question: []}.items():
+        row = {"prompt": [{"role": "user", "content": asked}], "question": posed.question}
+        assert leaks([posed], [], {"rl": [row]}) == found
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from pipelines import journal, segment
 from pipelines.journal import Journal
-from pipelines.segment import Entry
+from pipelines.segment import Entry, Segment
 from pipelines.store import DiskFull
 from tests.each import each_of
 
@@ -529,3 +529,21 @@ async def endless(folder, name):
 
 if __name__ == "__main__":
     asyncio.run({"race": race, "endless": endless}[sys.argv[1]](Path(sys.argv[2]), sys.argv[3]))
+
+
+def test_a_journal_of_more_segments_than_a_shell_allows_files_can_be_opened(tmp_path: Path):
+    """Each run leaves a segment: after some hundreds, 1,024 open files are too few."""
+    for number in range(40):
+        segment = Segment.start(tmp_path)
+        segment.append([Entry(number.to_bytes(16), 1, False, 1, b"{}")])
+        segment.finish()
+        segment.close()
+    code = f"""
+import resource
+from pathlib import Path
+resource.setrlimit(resource.RLIMIT_NOFILE, (60, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+from pipelines.journal import Journal
+journal = Journal(Path({str(tmp_path)!r}))
+assert all(journal.find(number.to_bytes(16), 1) for number in range(40))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

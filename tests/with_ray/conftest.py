@@ -1,4 +1,7 @@
-"""Two Ray workers of one core each, on this machine, for all tests here; and what is known of their processes."""
+"""Two Ray workers of one core each, on this machine, for all tests here; and what is known of their processes.
+
+Ray is told that there are two GPUs, which nothing uses but what looks at the numbers.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ def cluster() -> Iterator[None]:
     os.environ[MARK] = uuid.uuid4().hex
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short: sockets in it may have 107 characters
-    start_here(ray, 2, _temp_dir=folder)
+    start_here(ray, 2, num_gpus=2, _temp_dir=folder)
     _both_started(ray)
     yield
     ray.shutdown()

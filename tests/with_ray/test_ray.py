@@ -6,8 +6,6 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -33,25 +31,28 @@ pytestmark = [
     pytest.mark.usefixtures("cluster"),
 ]
 
+LONGEST_PROMPT = 4_000  # bytes that a request of these may ask, at most
+
 
 def on_ray(site: Site, *changes: str, behaviour: Behaviour | None = None, **how: Any) -> Turned:
     with runner(workers=2) as there:
         return site.turn(*changes, behaviour=behaviour, run_shard=there.run_shard, workers=there.window, **how)
 
 
-@contextmanager
-def elsewhere(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
-    """Another data folder, where nothing was ever made."""
-    with monkeypatch.context() as patch:
-        patch.setenv("THOUGHTMILL_DATA", str(folder))
-        yield
-
-
 @pytest.fixture
-def alone(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Turned:
-    """What one process makes of the recipe, when every answer is signed with its request."""
+def site(site: Site) -> Site:
     site.value["target"]["candidates"] = 40
-    with elsewhere(monkeypatch, tmp_path / "alone"):
+    return site
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Turned:
+    """What one process makes of the recipe, when every answer is signed with its request."""
+    folder = tmp_path_factory.mktemp("alone")
+    site = Site(folder)
+    site.value["target"]["candidates"] = 40
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THOUGHTMILL_DATA", str(folder / "data"))
         return site.turn(behaviour=Behaviour(author=Signed()))
 
 
@@ -107,7 +108,7 @@ def test_a_worker_that_is_killed_changes_nothing(site: Site, data: Path, alone: 
 
     def kill() -> None:
         durable.update(marks(data))
-        os.kill(processes("ray::run_here")[0], signal.SIGKILL)
+        os.kill(processes("ray::Hand")[0], signal.SIGKILL)
 
     writer = Signed(at=30, happens=kill)
     turned = on_ray(site, behaviour=Behaviour(author=writer, latency=0.05))
@@ -120,7 +121,7 @@ def test_a_worker_that_is_killed_changes_nothing(site: Site, data: Path, alone: 
 
 def test_all_workers_may_die(site: Site, alone: Turned):
     def kill() -> None:
-        for pid in processes("ray::run_here"):
+        for pid in processes("ray::Hand"):
             os.kill(pid, signal.SIGKILL)
 
     turned = on_ray(site, behaviour=Behaviour(author=Signed(at=40, happens=kill), latency=0.05))
@@ -135,7 +136,7 @@ def test_a_leg_that_kills_every_worker_ends_the_run_as_resumable(
     class Deadly(Signed):
         def __call__(self, body: Body, index: int) -> Said:
             if len(self.answered) >= 20:
-                for pid in processes("ray::run_here"):
+                for pid in processes("ray::Hand"):
                     os.kill(pid, signal.SIGKILL)
             return super().__call__(body, index)
 
@@ -203,3 +204,12 @@ def test_both_workers_together_ask_no_more_at_once_than_a_model_bears(site: Site
             return server.peak
 
     assert 3 < asyncio.run(peak()) <= 6  # three each
+
+
+def test_both_workers_together_use_up_a_budget_and_no_more(site: Site):
+    site.value["models"]["teacher"]["sampling"]["max_tokens"] = 1_000
+    site.value.update(target={"candidates": 400}, shard=2)
+    made = on_ray(site, "budget.tokens=40000", behaviour=Behaviour(author=Signed(), latency=0.01)).made
+    used = sum(made.spent[part]["tokens"] for part in ("spent", "unknown", "before"))
+    assert "the budget is spent" in str(made.ended)
+    assert 0 <= 40_000 - used < 1_000 + LONGEST_PROMPT

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.inference import budget
-from pipelines.inference.budget import HELD_SHARE, Purse, Spent, closed
+from pipelines.inference.budget import Purse, Spent, closed
 from pipelines.inference.engines import parse_model
 from pipelines.inference.model import Model, Request, asking
 
@@ -102,7 +102,7 @@ def spend(own: Purse, *, at_once: int, seed: int = 1, most: int = 100) -> int:
     return answered
 
 
-@pytest.mark.parametrize("limits", [{"tokens": 100_000}, {"money": 0.6}, {"tokens": 100_000, "money": 0.6}], ids=str)
+@pytest.mark.parametrize("limits", [{"tokens": 50_000}, {"money": 0.3}, {"tokens": 50_000, "money": 0.3}], ids=str)
 @pytest.mark.parametrize("at_once", [1, 16])
 def test_nearly_all_of_it_is_used(limits: dict[str, float], at_once: int, tmp_path: Path):
     own = purse(tmp_path / "budget.json", **limits)
@@ -111,31 +111,7 @@ def test_nearly_all_of_it_is_used(limits: dict[str, float], at_once: int, tmp_pa
     assert 0.98 <= max(shares) <= 1
 
 
-def test_processes_share_one_budget(tmp_path: Path):
-    purses = [purse(tmp_path / "budget.json", tokens=50_000) for _ in range(3)]
-
-    async def run() -> None:
-        async with asyncio.TaskGroup() as group:
-            for i, own in enumerate(purses):
-                group.create_task(_worker(own, i))
-
-    asyncio.run(run())
-    total = sum(paid(own)["tokens"] for own in purses)
-    assert 50_000 * (1 - 3 * HELD_SHARE) - 600 <= total <= 50_000
-
-
-async def _worker(own: Purse, seed: int) -> None:
-    dice = random.Random(seed)
-    while True:
-        try:
-            reserved = await own.reserve(request())
-        except Spent:
-            return
-        await asyncio.sleep(0)
-        own.settle(reserved, reply(6, dice.randint(1, 100)))
-
-
-def test_what_a_killed_process_held_counts_as_spent(tmp_path: Path):
+def test_what_a_killed_process_had_under_way_counts_as_spent(tmp_path: Path):
     path = tmp_path / "budget.json"
 
     async def killed() -> float:
@@ -149,7 +125,7 @@ def test_what_a_killed_process_held_counts_as_spent(tmp_path: Path):
     later = purse(path, tokens=20_000)
     spend(later, at_once=4)
     before = later.told()["before"]["tokens"]
-    assert 560 + lost <= before <= 560 + 10 * 150 + lost + 20_000 * HELD_SHARE
+    assert before == 10 * 56 + lost
     assert paid(later)["tokens"] + before <= 20_000
 
 
