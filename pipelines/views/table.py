@@ -203,7 +203,7 @@ VIEWS: dict[str, View] = {
     "step_preference": View(
         step_preference.QUERY, step_preference.schema, 1, "steps", "right over wrong answers from where they part"
     ),
-    "rl": View(rl.QUERY, rl.schema, 3, "rl", "prompts with the answer and the verifier that rewards it"),
+    "rl": View(rl.QUERY, rl.schema, 2, "rl", "prompts with the answer and the verifier that rewards it"),
     "forms": View(forms.QUERY, forms.schema, 1, "rl", "the same as a choice and as an open question"),
     "judge": View(judging.JUDGE, judging.judge_schema, 1, "rl", "tasks of judging whose answer a verifier knows"),
     "process": View(

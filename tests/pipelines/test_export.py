@@ -36,6 +36,7 @@ SOME = [
     *[("open-instruct", "preference"), ("nemo-rl", "judge_preference"), ("skyrl", "rl"), ("llama-factory", "turns")],
     *[("llama-factory-alpaca", "planned"), ("axolotl", "process"), ("openr1", "offline"), ("nemotron", "critique")],
     ("verifiers", "forms"),
+    *[("nemotron", "tests"), ("trl", "tests_preference"), ("axolotl", "repairs"), ("llama-factory", "repairs_rl")],
 ]
 """Each consumer and each view once."""
 

@@ -227,7 +227,7 @@ def rated(draw: int) -> list[Fact]:
 
 def with_tests(draw: int) -> list[Fact]:
     """A programming task with tests beside it, and with repairs of a wrong program."""
-    of = asked(draw, "Write `twice(n)`.", kind="task", answer=HIDDEN, verifier="code")
+    of = asked(draw, "Write `twice(n)`.", kind="task", verifier="code")
     wrong = tried(of, "def twice(n): return n")
     suite = asked(draw, of.question, kind="tests", parents=[of.id])
     repair = asked(
