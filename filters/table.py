@@ -32,6 +32,7 @@ from filters import (
     trace_graph,
     trace_text,
     votes,
+    wording,
 )
 from filters.rule import Rule
 
@@ -64,6 +65,9 @@ RULES = table(
     [
         ("form", Rule(form.form, 1, "row")),
         ("answer_form", Rule(form.answer_form, 1, "row")),
+        ("no_words", Rule(wording.no_words, 1, "row")),
+        ("plain_beginning", Rule(wording.plain_beginning, 1, "row")),
+        ("no_refusal", Rule(wording.no_refusal, 1, "row")),
         ("no_leak", Rule(leak.no_leak, 2, "row", leak.no_leak_compares)),
         ("gold", Rule(gold.gold, 1, "row", gold.gold_compares)),
         ("sound", Rule(soundness.sound, 1, "row", soundness.sound_compares)),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from filters.artifact import Artifact
+from filters.table import RULES
 from pipelines import curriculum as curricula
 from pipelines.earlier import Earlier, earlier_of
 from pipelines.inference.budget import LIMITS
@@ -23,7 +24,7 @@ from pipelines.inference.model import BadModel, Model, Sampling
 from pipelines.recipe import KEYS, BadRecipe, checked, find_file, known, nearest, positive, stage_name
 from pipelines.rows import BadRows, Rows, Seeds
 from pipelines.rules import artifact_of, bind_rule, check_said
-from pipelines.stage import BoundRule, Order, Stage, Step
+from pipelines.stage import NOT, BoundRule, Order, Stage, Step, says
 from pipelines.stages.table import STAGES
 from pipelines.store import data_folder
 from pipelines.views.table import VIEWS
@@ -34,6 +35,8 @@ TARGET_KEYS = {"accepted", "candidates"}
 RUNNERS = ("here", "ray")  # where shards are run, which changes no fact
 SHARD_BYTES = 256 << 20  # what the answers of one shard may come to, at their longest
 TOKEN_BYTES = 5  # of text, at the most that is usual
+TAKEN = {*RULES, "accepted"}.union(*(stage.says for stage in STAGES.values()))
+"""Names that verdicts already go by."""
 
 
 @dataclass
@@ -220,7 +223,11 @@ def _check_said(steps: Sequence[Step]) -> None:
     made: set[str] = set()
     for step in steps:
         _check_beside(step, said, made)
-        said |= step.stage.says
+        if "" in step.stage.says and step.name in TAKEN:
+            raise BadRecipe(
+                f"stage {step.name!r} says what it finds under its name, and that is taken: give it another"
+            )
+        said |= says(step.stage, step.name)
         made |= step.stage.makes
         for each in step.parameters.get("rules", []):
             check_said(each, said, f"stage {step.name!r}")
@@ -233,7 +240,7 @@ def _check_beside(step: Step, said: set[str], made: set[str]) -> None:
     if of and of not in made:
         there = f"they make: {', '.join(sorted(made))}" if made else "they make none"
         raise BadRecipe(f"stage {step.name!r}: no stage before puts problems of = {of!r} beside the draws; {there}")
-    if only and only not in said:
+    if only and only.removeprefix(NOT) not in said:
         raise BadRecipe(
             f"stage {step.name!r}: no stage before says only = {only!r}; they say: {', '.join(sorted(said))}"
         )
@@ -290,9 +297,9 @@ def _value(given: Any, hint: Any, where: str, models: Mapping[str, Model], folde
         if given not in models:
             raise BadRecipe(f"{where}: no model {given!r}; the recipe defines: {', '.join(models) or 'none'}")
         return models[given]
-    if hint in (Seeds, Rows):
+    if hint in (Seeds, Seeds | None, Rows):
         rows = _rows(given, where, folder)
-        return Seeds(rows) if hint is Seeds else rows
+        return rows if hint is Rows else Seeds(rows)
     if hint is Artifact:
         return artifact_of(given, where, folder)
     if hint == list[BoundRule]:
@@ -323,8 +330,8 @@ def _check_rules(name: str, use: str, rules: Sequence[BoundRule]) -> None:
 
 def _give_order(steps: Sequence[Step], earlier: Sequence[Earlier]) -> None:
     """Steps with ordered rules get a turnstile, and know the seeds that the first step draws from, and other rows."""
-    seeds = next((each for each in steps[0].parameters.values() if isinstance(each, Seeds)), None)
+    seeds, also, *_ = *(each for each in steps[0].parameters.values() if isinstance(each, Seeds)), None, None
     for step in steps:
         ordered = [each for each in step.parameters.get("rules", []) if each.rule.kind == "ordered"]
         if ordered:
-            step.order = Order(ordered, seeds, earlier)
+            step.order = Order(ordered, seeds, also=also, earlier=earlier)

@@ -1,4 +1,4 @@
-"""Rows of people's files: JSON lines or Parquet, read one at a time and never all at once."""
+"""Rows of people's files: JSON lines, Parquet or Arrow, read one at a time and never all at once."""
 
 from __future__ import annotations
 
@@ -199,6 +199,14 @@ class Seeds:
             rows[self.domain(index)].append(index)
         return dict(rows)
 
+    @cached_property
+    def distinct(self) -> list[int]:
+        """The first row of each question: a view may have several rows of one."""
+        first: dict[str | None, int] = {}
+        for index in range(len(self.rows)):
+            first.setdefault(self.rows.text(index, "question"), index)
+        return list(first.values())
+
 
 class _JsonLines:
     """A JSONL file, mapped into memory, with the offset of each row."""
@@ -272,10 +280,32 @@ class _Parquet:
         return self._table.slice(index - self._starts[group], 1).to_pylist()[0]
 
 
-def _open(path: Path) -> _JsonLines | _Parquet:
+class _Arrow:
+    """An Arrow stream, as versions hold their views, mapped into memory."""
+
+    unit = "row"
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+
+        self.path = path
+        try:
+            with pa.memory_map(str(path)) as file:
+                self._table = pa.ipc.open_stream(file).read_all()
+        except pa.ArrowInvalid as error:
+            raise BadRows(f"{path}: not an Arrow stream ({error})") from error
+
+    def __len__(self) -> int:
+        return self._table.num_rows
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self._table.slice(index, 1).to_pylist()[0]
+
+
+def _open(path: Path) -> _JsonLines | _Parquet | _Arrow:
     if not path.is_file():
         raise BadRows(f"no file {path}")
-    return _Parquet(path) if path.suffix == ".parquet" else _JsonLines(path)
+    return {".parquet": _Parquet, ".arrow": _Arrow}.get(path.suffix, _JsonLines)(path)
 
 
 def _names(row: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from pipelines.mirror import Mirror
 
 
+NOT = "not "  # before the name of a rule that must not have passed
+
+
 class Stage(NamedTuple):
     """An entry of the table STAGES. Its parameters are the keyword-only ones of `run`, by name and type."""
 
@@ -38,9 +41,14 @@ class Stage(NamedTuple):
     defaults: Mapping[str, Any] = {}  # in a recipe's words, for what a recipe leaves out
     is_source: bool = False  # makes the draws, instead of reading those of the stage before
     tells: frozenset[str] = frozenset()  # what its prompt is given
-    says: frozenset[str] = frozenset()  # rules that its verdicts go by, for those that read them later
+    says: frozenset[str] = frozenset()  # rules that its verdicts go by; "" stands for the name of the step
     makes: frozenset[str] = frozenset()  # kinds of problems that it puts beside those of the draws
     check: Callable[[Mapping[str, Any]], None] = lambda given: None  # raises ValueError for parameters that cannot be
+
+
+def says(stage: Stage, name: str) -> set[str]:
+    """The rules that the verdicts of a step of that name go by, for those that read them later."""
+    return {each or name for each in stage.says}
 
 
 @dataclass
@@ -156,16 +164,26 @@ class Shard:
     def asked(self, of: str, only: str = "") -> list[Problem]:
         """The problems that draws are about, or those of a kind that stages put beside them, of draws still in.
 
-        With `only`, those of them of which that rule said "pass" last.
+        With `only`, those of them of which that rule said "pass" last; with "not RULE", all but those.
         """
         inside = {each.draw for each in self.live}
         beside = (each for each in self._problems.values() if each.kind == of and each.draw in inside)
         found = list(beside) if of else self.live
-        return [each for each in found if self._last_said(each, only) == "pass"] if only else found
+        rule = only.removeprefix(NOT)
+        return (
+            [each for each in found if (self._last_said(each, rule) == "pass") == (rule == only)] if only else found
+        )
 
     def _last_said(self, problem: Problem, rule: str) -> str | None:
         told = [each for each in self._about.get(problem.id, ()) if each.rule.partition("@")[0] == rule]
         return told[-1].status if told else None
+
+    def behind(self, problem: Problem) -> list[Problem]:
+        """What a problem was posed from: the seeds of its draw, or what its author was given instead."""
+        posing = self.case(problem).posing
+        given = self._problems.get(posing.problem) if posing else None
+        seeds = [self._problems[id] for id in given.parents if id in self._problems] if given else []
+        return seeds or ([given] if given else [])
 
     def case(self, problem: Problem) -> Case:
         """A problem with everything known about it."""
@@ -179,10 +197,18 @@ class Shard:
 class Order:
     """A turnstile: lets shards through in the order of their draws, and holds what ordered rules remember."""
 
-    def __init__(self, rules: Sequence[BoundRule], seeds: Seeds | None, earlier: Sequence[Earlier] = ()) -> None:
+    def __init__(
+        self,
+        rules: Sequence[BoundRule],
+        seeds: Seeds | None,
+        *,
+        also: Seeds | None = None,
+        earlier: Sequence[Earlier] = (),
+    ) -> None:
         self._memories: dict[str, Memory] = {each.label: each.rule.run(**each.parameters) for each in rules}
         self._other_rows = OtherRows(rules, earlier)
         self._seeds = seeds
+        self._also = also  # more that is known from the first draw on
         self._known_seeds = 0
         self._next = 0
         self._passed = digest()
@@ -201,7 +227,8 @@ class Order:
         after: list[Any] = [self._passed]
         if self._seeds is not None:
             self._learn_seeds(self._seeds, shard.start)
-            after.append(self._seeds.identity(shard.start, shard.stop))
+            known = [each for each in (self._seeds, self._also) if each is not None]
+            after += [each.identity(shard.start, shard.stop) for each in known]
         if others := await asyncio.to_thread(self._other_rows.learn, shard.start):
             after.append(others)
         return after
@@ -229,10 +256,15 @@ class Order:
     def _learn_seeds(self, seeds: Seeds, draw: int) -> None:
         """A question is compared with the seeds of its own batch, whatever is appended to them later."""
         count = seeds.batches[seeds.batch_of(draw)]["count"]
-        for index in range(self._known_seeds, count):
-            for memory in self._memories.values():
-                memory.remember(seeds.rows.text(index, "question") or "")
+        if self._also and not self._known_seeds:
+            self._learn(self._also.rows, self._also.distinct)
+        self._learn(seeds.rows, range(self._known_seeds, count))
         self._known_seeds = count
+
+    def _learn(self, rows: Rows, places: Iterable[int]) -> None:
+        for index in places:
+            for memory in self._memories.values():
+                memory.remember(rows.text(index, "question") or "")
 
 
 def output_of(step: Step, shard: Shard, run: Run, **after: Any) -> tuple[Path, dict[str, Any]]:

@@ -9,6 +9,7 @@ from pipelines.browse.candidates import STILL_IN
 from pipelines.browse.source import Source, progress
 from pipelines.browse.table import Filter, indexed, remembered, sql_name
 from pipelines.recipe import stage_name
+from pipelines.stage import says
 from pipelines.stages.table import STAGES
 
 ACCEPTED = "accepted"
@@ -149,7 +150,7 @@ def _places(recipe: Mapping[str, Any]) -> dict[tuple[str, str], tuple[int, int]]
     """Where each rule of each stage stands in a recipe, counting what a stage says by itself first."""
     places: dict[tuple[str, str], tuple[int, int]] = {}
     for at, stage in enumerate(recipe.get("stages", [])):
-        own = STAGES[stage["use"]].says if stage.get("use") in STAGES else ()
+        own = says(STAGES[stage["use"]], stage_name(stage)) if stage.get("use") in STAGES else ()
         rules = [each if isinstance(each, str) else each.get("rule", "") for each in stage.get("rules", [])]
         for number, rule in enumerate([*sorted(own), *rules, ""]):
             places.setdefault((stage_name(stage), rule), (at, number))

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from pipelines.recipe import stage_name
 from pipelines.reports.plots import PLOTS
+from pipelines.stage import says
 from pipelines.stages.table import STAGES
 from pipelines.store import connect
 
@@ -148,7 +150,7 @@ def rules_in_order(recipe: Mapping[str, Any]) -> list[str]:
     """The names of the rules of a recipe: of each stage what it says itself, and then the rules that it is given."""
     names: list[str] = []
     for stage in recipe.get("stages", ()):
-        names += sorted(STAGES[stage["use"]].says) if stage.get("use") in STAGES else []
+        names += sorted(says(STAGES[stage["use"]], stage_name(stage))) if stage.get("use") in STAGES else []
         names += [each if isinstance(each, str) else str(each.get("rule")) for each in stage.get("rules", ())]
     return names
 

@@ -11,6 +11,8 @@ from filters.table import RULES
 from pipelines.card.about import About, funnel, rules_in_order
 from pipelines.card.header import licence
 from pipelines.card.text import first_line, span, table
+from pipelines.recipe import stage_name
+from pipelines.stage import says
 from pipelines.stages.table import STAGES
 
 FILES = 10  # of benchmarks that are named
@@ -97,8 +99,8 @@ def _name(rule: str) -> str:
 
 def _asked(name: str, recipe: Mapping[str, Any]) -> str:
     """What a rule does, or the stage of the recipe that says it."""
-    used = [STAGES[each["use"]] for each in recipe.get("stages", ()) if each.get("use") in STAGES]
-    runs = [RULES[name].run] if name in RULES else [stage.run for stage in used if name in stage.says]
+    used = [(STAGES[each["use"]], stage_name(each)) for each in recipe.get("stages", ()) if each.get("use") in STAGES]
+    runs = [RULES[name].run] if name in RULES else [stage.run for stage, step in used if name in says(stage, step)]
     return first_line(runs[0]) if runs else ""
 
 

@@ -11,10 +11,12 @@ from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
 from pipelines.stages.grade import check_grade, grade
+from pipelines.stages.instances import check_instances, instances
 from pipelines.stages.judge import check_judge, check_prefer, check_votes, judge, prefer
 from pipelines.stages.paraphrases import check_paraphrases, paraphrases
 from pipelines.stages.pose import check_pose, pose
 from pipelines.stages.recheck import recheck
+from pipelines.stages.review import check_review, review
 from pipelines.stages.revise import check_revise, revise
 from pipelines.stages.score import check_likelihood, likelihood, reward
 from pipelines.stages.select import select
@@ -41,6 +43,15 @@ STAGES: dict[str, Stage] = {
     ),
     "sift": Stage(sift, version=1, check=check_sift),
     "forms": Stage(forms, version=1, check=check_forms, makes=frozenset({"form"})),
+    "instances": Stage(
+        instances,
+        version=1,
+        defaults=TEACHER,
+        tells=frozenset({"question"}),
+        check=check_instances,
+        says=frozenset({"instances"}),
+        makes=frozenset({"instance"}),
+    ),
     "grade": Stage(
         grade,
         version=2,
@@ -72,6 +83,7 @@ STAGES: dict[str, Stage] = {
         check=check_judge,
         says=frozenset({"judged"}),
     ),
+    "review": Stage(review, version=1, defaults=JUDGE, tells=MATERIAL, check=check_review, says=frozenset({""})),
     "prefer": Stage(
         prefer,
         version=1,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 from pipelines.views import (
     beside,
     forms,
+    instances,
     judging,
     offline,
     planned,
@@ -37,7 +38,7 @@ BATCH_BYTES = 32 << 20
 UNFIT = (
     *("switches", "strategy_count", "review_ratio", "boundary", "no_void_turns", "coherent", "failed_steps"),
     *("not_repetitive", "one_language", "no_prompt_words", "trace_length", "verbosity"),
-    *("process_consistent", "shortest_right", "length_weighted"),
+    *("process_consistent", "shortest_right", "length_weighted", "no_words", "no_refusal"),
 )
 
 # As `pipelines.inference.engine` splits a text that holds its own thinking.
@@ -189,6 +190,9 @@ VIEWS: dict[str, View] = {
     "twins": View(twins.QUERY, twins.schema, 1, "sft", "right answers twice: with their thinking and without"),
     "planned": View(
         planned.QUERY, planned.schema, 1, "sft", "plan, then thinking, then the answer or the posed task"
+    ),
+    "instances": View(
+        instances.QUERY, instances.schema, 1, "sft", "inputs of accepted tasks with the outputs that belong to them"
     ),
     "turns": View(turns.QUERY, turns.schema, 1, "sft", "right conversations of several turns, with what tools said"),
     "critique": View(

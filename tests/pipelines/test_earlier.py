@@ -133,7 +133,7 @@ def test_what_an_order_has_heard_of_is_in_what_it_tells(tmp_path: Path):
     version = as_version(tmp_path / "v2", [posed(0, HERS)])
 
     async def told(*earlier: Earlier) -> list[Any]:
-        return await Order([bound("not_duplicate")], None, earlier).enter(Shard(0, 8))
+        return await Order([bound("not_duplicate")], None, earlier=earlier).enter(Shard(0, 8))
 
     plain, later, now = (asyncio.run(told(*each)) for each in ((), (Earlier(version, 8),), (Earlier(version, 0),)))
     assert plain == later

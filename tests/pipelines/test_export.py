@@ -35,7 +35,7 @@ SOME = [
     *[("trl", "judge"), ("trl-messages", "sft"), ("verl", "twins"), ("openrlhf", "step_preference")],
     *[("open-instruct", "preference"), ("nemo-rl", "judge_preference"), ("skyrl", "rl"), ("llama-factory", "turns")],
     *[("llama-factory-alpaca", "planned"), ("axolotl", "process"), ("openr1", "offline"), ("nemotron", "critique")],
-    ("verifiers", "forms"),
+    *[("verifiers", "forms"), ("trl", "instances")],
     *[("nemotron", "tests"), ("trl", "tests_preference"), ("axolotl", "repairs"), ("llama-factory", "repairs_rl")],
 ]
 """Each consumer and each view once."""

@@ -43,6 +43,18 @@ def test_parquet_and_json_lines_are_read_alike(tmp_path: Path, group: int):
     assert lines.identity(0, 7) == table.identity(0, 7)
 
 
+def test_a_view_of_a_version_is_read_as_it_lies_there(tmp_path: Path):
+    value = [{**each, "messages": [{"role": "user", "content": "?"}]} for each in asked(1, 2, 1)]
+    table = pa.Table.from_pylist(value)
+    with pa.OSFile(str(tmp_path / "data-00000.arrow"), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+        for batch in table.to_batches(max_chunksize=2):
+            stream.write_batch(batch)
+    view = rows(tmp_path / "data-00000.arrow")
+    assert [view[i] for i in range(len(view))] == value
+    assert view.identity(0, 3) == rows(jsonl(tmp_path / "a.jsonl", *value)).identity(0, 3)
+    assert Seeds(view).distinct == [0, 1]
+
+
 def test_several_files_are_one_after_another(tmp_path: Path):
     both = rows(jsonl(tmp_path / "a.jsonl", *asked(1, 2)), jsonl(tmp_path / "b.jsonl", *asked(3)))
     assert [both[i]["answer"] for i in range(3)] == [2, 3, 4]
@@ -91,6 +103,9 @@ def test_files_that_are_not_there_or_not_what_they_say(tmp_path: Path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1 but no more")
     with pytest.raises(BadRows, match="not a Parquet file"):
         rows(tmp_path / "a.parquet")
+    (tmp_path / "a.arrow").write_bytes(b"not a stream at all")
+    with pytest.raises(BadRows, match="not an Arrow stream"):
+        rows(tmp_path / "a.arrow")
 
 
 def test_identity_is_that_of_the_rows_and_of_no_others(tmp_path: Path):

@@ -266,7 +266,9 @@ def a_world(folder: Path) -> list[Fact]:
         *checked(tried(of, GONE, 1), "fail"),
     ]
     twin = asked(0, "Which is it, (A) or (B)?", kind="form", answer="A", verifier="choice")
-    return [*solved(0, folder), *acted(0), twin, *rated(1), *solved(1), *with_tests(3), *dropped]
+    details = {"instruction": "Sort it.", "input": "b, a"}
+    instance = asked(1, "Sort it.\n\nb, a", kind="instance", answer="a, b", details=details)
+    return [*solved(0, folder), *acted(0), twin, instance, *rated(1), *solved(1), *with_tests(3), *dropped]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """How often the builtin engine goes wrong, and in which way."""
 
-from dataclasses import dataclass, field, fields
+import dataclasses
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,29 @@ class Faults:
     """The engine declines a request it could have served."""
     defective: float = 0.2
     """A posed instruction lacks its material, contradicts itself, or says too little."""
-
-    bug: float = field(default=0.3, repr=False)
+    task_unusable: float = dataclasses.field(default=0.1, repr=False)
+    """A task for a list is about pictures or files, wants a program, begins with a sign, or is too short."""
+    instance_bad: float = dataclasses.field(default=0.08, repr=False)
+    """An instance has no output, one like its input, or a colon at its end; or two contradict each other."""
+    review_wrong: float = dataclasses.field(default=0.08, repr=False)
+    """A yes or no about a task is the opposite of what would be true."""
+    review_unread: float = dataclasses.field(default=0.03, repr=False)
+    """A yes or no about a task is not in the form that was asked for."""
+    evolve_idle: float = dataclasses.field(default=0.1, repr=False)
+    """A task that is to be made harder is only said in other words."""
+    evolve_leak: float = dataclasses.field(default=0.05, repr=False)
+    """A rewritten task speaks of the rewriting."""
+    evolve_beyond: float = dataclasses.field(default=0.04, repr=False)
+    """A rewritten task asks for what the engine cannot do, and says so when it is asked."""
+    bug: float = dataclasses.field(default=0.3, repr=False)
     """A program has a small fault; scaled by a number that belongs to the task."""
-    misread_task: float = field(default=0.05, repr=False)
+    misread_task: float = dataclasses.field(default=0.05, repr=False)
     """A programming task is misunderstood, by all who read it: programs and tests are wrong together."""
-    wrong_test: float = field(default=0.15, repr=False)
+    wrong_test: float = dataclasses.field(default=0.15, repr=False)
     """One of some unit tests expects a wrong result."""
-    idle_tests: float = field(default=0.1, repr=False)
+    idle_tests: float = dataclasses.field(default=0.1, repr=False)
     """Unit tests accept whatever has the right type."""
-    bad_repair: float = field(default=0.4, repr=False)
+    bad_repair: float = dataclasses.field(default=0.4, repr=False)
     """A program is not repaired: it learns the tests that are shown by heart, or has another fault, or the same."""
 
     def __post_init__(self) -> None:
@@ -63,6 +77,13 @@ NONE = Faults(
     leak=0,
     refuse=0,
     defective=0,
+    task_unusable=0,
+    instance_bad=0,
+    review_wrong=0,
+    review_unread=0,
+    evolve_idle=0,
+    evolve_leak=0,
+    evolve_beyond=0,
     bug=0,
     misread_task=0,
     wrong_test=0,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .code import ask as code
+from .tasks import evolve, listing, review
 
 
 class Skill(NamedTuple):
@@ -17,6 +18,11 @@ class Skill(NamedTuple):
 
 
 SKILLS: dict[str, Skill] = {
+    "add a task": Skill(listing.read_add, listing.add),
+    "instances": Skill(listing.read_instances, listing.instances),
+    "evolve": Skill(evolve.read, evolve.evolve),
+    "review a task": Skill(review.read, review.review),
+    "apologise": Skill(evolve.read_beyond, evolve.apologise),
     "code task": Skill(code.read_pose, code.pose),
     "program": Skill(code.read_solve, code.solve),
     "unit tests": Skill(code.read_tests, code.write_tests),

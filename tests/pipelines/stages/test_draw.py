@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from pipelines.rows import BadRows, Rows, Seeds
-from pipelines.stages.draw import choose
+from pipelines.stages.draw import check_draw, choose, turn
 from tests.pipelines.stages.bench import Bench
 
 
@@ -185,3 +185,59 @@ def test_equal_rows_stay_two(tmp_path: Path):
     output = brought(tmp_path, FULL, FULL)
     assert len({each.id for each in output.facts.problems}) == 2
     assert len({each.id for each in output.facts.attempts}) == 4
+
+
+# In turn, and from an earlier round
+
+
+def test_in_turn_every_seed_is_drawn_once_before_any_is_drawn_again(tmp_path: Path):
+    seeds = seeds_of(tmp_path, 30)
+    drawn = [turn(seeds, i, 0) for i in range(90)]
+    assert all(sorted(drawn[at : at + 30]) == list(range(30)) for at in (0, 30, 60))
+    assert drawn[:30] != drawn[30:60]
+    assert [turn(seeds, i, 1) for i in range(30)] != drawn[:30]
+
+
+def test_appended_seeds_change_no_turn_before_them_and_begin_a_pass_over_all(tmp_path: Path):
+    few = seeds_of(tmp_path, 10)
+    before = [turn(few, i, 0) for i in range(25)]
+    more = seeds_of(tmp_path, 14)
+    more.settle(few.batches, drawn=25)
+    assert [turn(more, i, 0) for i in range(25)] == before
+    assert sorted(turn(more, i, 0) for i in range(25, 39)) == list(range(14))
+
+
+def machine_made(folder: Path) -> Seeds:
+    """Five tasks of an earlier version, of which the first has several rows."""
+    path = folder / "also.jsonl"
+    rows = [{"question": f"Machine task {max(0, i - 4)}."} for i in range(9)]
+    path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    return Seeds(Rows([path], columns={}))
+
+
+def test_of_eight_seeds_two_come_from_the_earlier_round_and_stand_anywhere(tmp_path: Path):
+    given = {"seeds": seeds_of(tmp_path, 30), "per_problem": 8, "also": machine_made(tmp_path)}
+    output = Bench(tmp_path).run("draw", draws=(0, 40), **given)
+    listed = [each.question for each in output.facts.problems if each.kind == "pose"]
+    assert {(each.count("Machine task"), each.count("Question ")) for each in listed} == {(2, 6)}
+    firsts = [each.partition("\n")[2].startswith("Machine") for each in listed]
+    assert 0 < sum(firsts) < 30
+    shares = Counter(each for text in listed for each in text.splitlines() if each.startswith("Machine"))
+    assert max(shares.values()) < 3 * min(shares.values())  # not by their rows
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"in_turn": True}, "in_turn draws one seed at a time"),
+        ({"in_turn": True, "per_problem": 1, "within": "domain"}, "in_turn draws one seed at a time"),
+        ({"also": True, "also_per_problem": 2}, "also_per_problem = 2 of per_problem = 2"),
+        ({"also": True, "also_per_problem": 7, "per_problem": 8}, "there are 5 in also"),
+        ({"also": True, "per_problem": 8, "within": "domain"}, "also knows no domain"),
+    ],
+)
+def test_what_cannot_go_together_is_refused(given: dict[str, Any], told: str, tmp_path: Path):
+    whole = {"seeds": seeds_of(tmp_path, 30), "per_problem": 2, "within": "", "in_turn": False, "also_per_problem": 2}
+    also = machine_made(tmp_path) if given.get("also") else None
+    with pytest.raises(ValueError, match=told):
+        check_draw({**whole, **given, "also": also})
