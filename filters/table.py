@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from filters import (
+    agreement,
     answers,
     blending,
     cascade,
@@ -28,6 +29,7 @@ from filters import (
     solutions,
     soundness,
     system2,
+    tasks,
     thoughts,
     trace,
     trace_coherence,
@@ -74,6 +76,7 @@ RULES = table(
         ("no_leak", Rule(leak.no_leak, 2, "row", leak.no_leak_compares)),
         ("gold", Rule(gold.gold, 1, "row", gold.gold_compares)),
         ("sound", Rule(soundness.sound, 1, "row", soundness.sound_compares)),
+        ("task_sound", Rule(tasks.task_sound, 1, "row", tasks.task_sound_compares)),
         ("not_duplicate", Rule(novelty.not_duplicate, 2, "ordered")),
         ("novelty", Rule(novelty.novelty, 1, "ordered")),
         ("not_near_duplicate", Rule(near_duplicates.not_near_duplicate, 2, "ordered")),
@@ -91,6 +94,7 @@ RULES = table(
         ("gold_agrees", Rule(pessimism.gold_agrees, 1, "row", votes.answer_consistency_compares)),
         ("label", Rule(cascade.label, 1, "row")),
         ("option_consistency", Rule(consistency.option_consistency, 1, "row")),
+        ("agreed", Rule(agreement.agreed, 1, "row")),
         ("worst_reward", Rule(rip.worst_reward, 1, "row")),
         ("rip", Rule(rip.rip, 1, "snapshot")),
         ("switches", Rule(trace.switches, 1, "row")),

@@ -8,6 +8,8 @@ from pipelines.stages.annotate import check_domain, domain, first_error, level, 
 from pipelines.stages.appeal import appeal, check_appeal
 from pipelines.stages.compose import check_compose, check_key_numbers, compose, key_numbers
 from pipelines.stages.contrast import check_contrast, contrast
+from pipelines.stages.cross import check_cross, cross
+from pipelines.stages.derive import KINDS, check_derive, derive
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
@@ -21,6 +23,7 @@ from pipelines.stages.paraphrases import check_paraphrases, paraphrases
 from pipelines.stages.pose import check_pose, pose
 from pipelines.stages.recheck import recheck
 from pipelines.stages.review import check_review, review
+from pipelines.stages.revise import check_revise, revise
 from pipelines.stages.score import check_likelihood, likelihood, reward
 from pipelines.stages.select import select
 from pipelines.stages.sift import check_sift, sift
@@ -204,6 +207,24 @@ STAGES: dict[str, Stage] = {
     ),
     "recheck": Stage(
         recheck, version=1, defaults={**TEACHER, "prompt": "recheck/option"}, tells=frozenset({"question", "trace"})
+    ),
+    "derive": Stage(
+        derive,
+        version=1,
+        defaults=TEACHER,
+        tells=frozenset({"question"}),
+        check=check_derive,
+        makes=frozenset(KINDS),
+    ),
+    "cross": Stage(cross, version=1, check=check_cross, says=frozenset({"runs", "kills"})),
+    "revise": Stage(
+        revise,
+        version=1,
+        defaults=TEACHER,
+        tells=frozenset({"question", "attempt", "feedback"}),
+        check=check_revise,
+        says=frozenset({"repaired"}),
+        makes=frozenset({"revision"}),
     ),
     "select": Stage(select, version=1),
 }

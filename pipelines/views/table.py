@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 from pipelines.views import (
+    beside,
     forms,
     instances,
     judging,
@@ -137,10 +138,10 @@ create temp view checked as
     with marks as (
         select subject, worst(status, rule = 'answer_matches') as matched, worst(status, rule = 'given') as given,
             worst(status, rule = 'label') as label, worst(status, rule = 'option_consistency') as options,
-            avg(score) filter (rule = 'reward') as reward
+            worst(status, rule = 'agreed') as agreed, avg(score) filter (rule = 'reward') as reward
         from rulings group by subject
     )
-    select a.*, m.reward, coalesce(m.label, m.matched, m.given) as correct,
+    select a.*, m.reward, coalesce(m.label, m.matched, m.agreed, m.given) as correct,
         coalesce(correct = 'pass' and coalesce(m.options, 'pass') = 'pass', false) as is_right,
         coalesce(correct = 'fail', false) as is_wrong, m.options,
         case when m.label is null or m.label = m.matched then coalesce(m.matched, m.given) end as verified
@@ -243,6 +244,14 @@ VIEWS: dict[str, View] = {
     ),
     "offline": View(
         offline.QUERY, offline.schema, 1, "offline", "every checked answer, right and wrong, with its reward"
+    ),
+    "tests": View(beside.TESTS, beside.schema, 1, "sft", "unit tests that agree with programs, as a conversation"),
+    "tests_preference": View(
+        beside.TESTS_PREFERENCE, preference.schema, 1, "preference", "tests that agree with programs over others"
+    ),
+    "repairs": View(beside.REPAIRS, beside.schema, 1, "sft", "repairs of wrong answers that are right, explained"),
+    "repairs_rl": View(
+        beside.REPAIRS_RL, beside.repairs_rl_schema, 1, "offline", "every repair, right and wrong, with its rewards"
     ),
 }
 

@@ -38,6 +38,7 @@ SOME = [
     ("verl", "mixed"),
     *[("verifiers", "forms"), ("trl", "instances"), ("trl", "continued"), ("llama-factory", "continued")],
     ("axolotl", "thought_preference"),
+    *[("nemotron", "tests"), ("trl", "tests_preference"), ("axolotl", "repairs"), ("llama-factory", "repairs_rl")],
 ]
 """Each consumer and each view, most of them once."""
 

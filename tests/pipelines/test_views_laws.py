@@ -225,6 +225,25 @@ def rated(draw: int) -> list[Fact]:
     return facts
 
 
+def with_tests(draw: int) -> list[Fact]:
+    """A programming task with tests beside it, and with repairs of a wrong program."""
+    of = asked(draw, "Write `twice(n)`.", kind="task", verifier="code")
+    wrong = tried(of, "def twice(n): return n")
+    suite = asked(draw, of.question, kind="tests", parents=[of.id])
+    repair = asked(
+        draw, f"Mend {wrong.text}", kind="revision", parents=[wrong.id], answer=HIDDEN, details={"round": 1}
+    )
+    facts: list[Fact] = [of, accepted(of), suite, repair, *checked(wrong, "fail"), told(wrong, "agreed@1", "fail")]
+    for task, rule in ((suite, "agreed@1"), (repair, "answer_matches@2")):
+        good, bad, unsure = (
+            tried(task, f"{word} of {task.kind}", place) for place, word in enumerate(["A", "B", "C"])
+        )
+        cut = tried(task, GONE, 3, finish="length")
+        said = [told(good, rule), told(bad, rule, "fail"), told(unsure, rule, "unsure"), told(cut, rule)]
+        facts += [good, bad, unsure, cut, *said, told(good, "reward@1", score=8.0)]
+    return facts
+
+
 CALL = to_json([{"function": {"name": "python", "arguments": '{"code": "2 + 5"}'}}])
 
 
@@ -271,7 +290,8 @@ def a_world(folder: Path) -> list[Fact]:
     twin = asked(0, "Which is it, (A) or (B)?", kind="form", answer="A", verifier="choice")
     details = {"instruction": "Sort it.", "input": "b, a"}
     instance = asked(1, "Sort it.\n\nb, a", kind="instance", answer="a, b", details=details)
-    return [*solved(0, folder), *acted(0), twin, instance, *rated(1), *solved(1), *thought_on(1), *dropped]
+    here = [*solved(0, folder), *acted(0), twin, instance, *rated(1), *solved(1), *thought_on(1)]
+    return [*here, *with_tests(3), *dropped]
 
 
 @pytest.fixture(scope="module")
@@ -390,6 +410,9 @@ WRONG_MAY_BE = {
     "critique": "messages",
     "process": "steps",
     "offline": "completion",
+    "tests_preference": "rejected",
+    "repairs": "messages",  # whoever repairs is shown it
+    "repairs_rl": "completion",
 }
 
 

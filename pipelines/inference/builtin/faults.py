@@ -66,6 +66,16 @@ class Faults:
     """A long thought never ends, or has no answer behind it."""
     copied: float = dataclasses.field(default=0.05, repr=False)
     """A long thought copies from the demonstrations that it was shown."""
+    bug: float = dataclasses.field(default=0.3, repr=False)
+    """A program has a small fault; scaled by a number that belongs to the task."""
+    misread_task: float = dataclasses.field(default=0.05, repr=False)
+    """A programming task is misunderstood, by all who read it: programs and tests are wrong together."""
+    wrong_test: float = dataclasses.field(default=0.15, repr=False)
+    """One of some unit tests expects a wrong result."""
+    idle_tests: float = dataclasses.field(default=0.1, repr=False)
+    """Unit tests accept whatever has the right type."""
+    bad_repair: float = dataclasses.field(default=0.4, repr=False)
+    """A program is not repaired: it learns the tests that are shown by heart, or has another fault, or the same."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -105,4 +115,9 @@ NONE = Faults(
     misjudge=0,
     first_place=0,
     vague=0,
+    bug=0,
+    misread_task=0,
+    wrong_test=0,
+    idle_tests=0,
+    bad_repair=0,
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from . import chains, long_thought, looking, passages
+from .code import ask as code
 from .instruct import vary
 from .judges import notes, recheck, verdicts
 from .solve import aloud
@@ -37,4 +38,8 @@ SKILLS: dict[str, Skill] = {
     "recheck": Skill(recheck.read, recheck.reply),
     "think aloud": Skill(aloud.read, aloud.reply),
     "vary": Skill(vary.read, vary.reply),
+    "code task": Skill(code.read_pose, code.pose),
+    "program": Skill(code.read_solve, code.solve),
+    "unit tests": Skill(code.read_tests, code.write_tests),
+    "repair": Skill(code.read_repair, code.repair),
 }
