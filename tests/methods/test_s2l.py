@@ -3,7 +3,7 @@
 Shown elsewhere:
 - what T-01 asks of the selection by itself: tests/methods/test_t01.py and tests/filters/test_selection_s2l.py
 - that a proxy really learns, and the same each time: tests/pipelines/test_proxy.py
-- the three commands of the recipe, with a proxy that is trained: tests/trainers/test_s2l.py
+- the three commands of the recipe, with a proxy that is trained: tests/trainers/test_s2l_trained.py
 """
 
 from __future__ import annotations

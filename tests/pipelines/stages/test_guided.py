@@ -31,7 +31,7 @@ def demonstrations(folder: Path, count: int = 4) -> Path:
 
 def guided(folder: Path, says: Any = SAID, **given: Any) -> tuple[Bench, list[Attempt]]:
     bench = Bench(folder)
-    told = {"shown": 2, "n": 3, "plainly": load("think/plain"), "prompt": "think/guided", **given}
+    told = {"shown": 2, "n": 3, "plainly": "think/plain", "prompt": "think/guided", **given}
     shown = artifact(demonstrations(folder))
     output = bench.run(
         "guided",

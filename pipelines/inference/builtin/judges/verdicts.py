@@ -21,7 +21,7 @@ def read(prompt: str) -> Asked | None:
     of_two = parts == PAIR and bool(tags & VERDICTS)
     of_one = parts in ({"task", "response"}, {"task", "reference", "response"}) and "verdict" in tags
     scored = parts == {"task", "response"} and {"comparison", "score"} <= tags
-    same = parts == {"question_a", "question_b"} and "verdict" in tags
+    same = parts == {"question_a", "question_b"} and "verdict" in tags and "made from A" not in request.prompt
     return request if of_two or of_one or scored or same else None
 
 
