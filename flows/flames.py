@@ -39,12 +39,13 @@ async def compared(
     import orjson
     import tomli_w
 
-    from pipelines.comparison import find_plan, read_plan
+    from pipelines.comparison import check_plan, find_plan, read_plan
     from pipelines.reports.comparison import as_markdown
     from pipelines.store import data_folder, replace
 
     wanted = read_plan(find_plan(plan), tokens=tokens)
     folder = data_folder() / "comparisons" / wanted.name
+    check_plan(wanted, folder=folder / "recipes", models=models)
     (folder / "recipes").mkdir(parents=True, exist_ok=True)
     told: dict[str, Any] = {"name": wanted.name, "tokens": wanted.tokens, "reliability": wanted.reliability}
     told["recipes"] = {}

@@ -19,7 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipelines.recipe import BadRecipe, checked, find, known, nearest, positive, read, stage_name
+from pipelines.bind import bind
+from pipelines.recipe import BadRecipe, apply, checked, find, known, nearest, positive, read, stage_name
 from pipelines.stages.table import STAGES
 
 PLANS = Path(__file__).parent / "plans"
@@ -65,6 +66,20 @@ def read_plan(path: Path, *, tokens: int | None = None) -> Comparison:
     if len(made) < max(2, len(entries)):
         raise BadRecipe("a plan compares two recipes or more, each with a name of its own")
     return Comparison(plan["name"], plan["tokens"], _reliability(plan), made, _policies(plan))
+
+
+def check_plan(plan: Comparison, *, folder: Path, models: Sequence[str] = ()) -> None:
+    """Check all that a plan will run, under every policy, before any of it runs. Raises BadRecipe."""
+    roles = {role for value in plan.recipes.values() for role in value["models"]}
+    for role in (each.partition("=")[0] for each in models):
+        if role not in roles:
+            raise BadRecipe(f"no recipe of the plan asks the model {role!r}; they ask: {', '.join(sorted(roles))}")
+    for value in plan.recipes.values():
+        for policy, changes in plan.policies.items():
+            changed = {**copy.deepcopy(value), "name": f"{value['name']}-{policy}"}
+            for change in changes:
+                apply(changed, change)
+            bind(changed, folder=folder)
 
 
 def _entry(given: Any) -> dict[str, Any]:

@@ -14,20 +14,24 @@ import tomli_w
 from click.testing import CliRunner
 
 from docs import methods
+from flows import make
 from flows.cli import main
 from flows.flames import compared
 from flows.run import tokens_of
 from pipelines import comparison
 from pipelines.bind import bind
+from pipelines.inference.engine import Misconfigured
 from pipelines.recipe import BadRecipe
 from pipelines.records import Attempt, Facts
 from pipelines.reports.comparison import COLUMNS, as_markdown
 from pipelines.stage import Shard
 from pipelines.store import Output
 from tests.each import each_of
+from tests.methods.test_recipes import leaks
 from tests.pipelines.stages.bench import answered, posed
+from tests.pipelines.test_views_laws import rows_in
 from tests.server import Behaviour, builtin, serving
-from tests.small import Site, attempts, loaded_bytes
+from tests.small import Site, attempts, loaded_bytes, problems, verdicts
 
 ROOT = Path(__file__).parents[2]
 TOKENS, LONGEST = 4_000, 512  # of a recipe, and of one answer
@@ -107,6 +111,23 @@ def test_a_wrong_plan_says_what_is_wrong(changes: dict[str, Any], said: str, tmp
         comparison.read_plan(written(tmp_path, plan(**changes)))
 
 
+@pytest.mark.parametrize(
+    ("changes", "models", "said"),
+    [
+        ({"policies": {"all": ["agre.drop=true"]}}, [], "nothing in the recipe is called 'agre'"),
+        ({"policies": {"../all": []}}, [], "should be letters, digits"),
+        ({"name": "../small"}, [], "should be letters, digits"),
+        ({}, ["judge=builtin"], "no recipe of the plan asks the model 'judge'; they ask: teacher"),
+    ],
+)
+def test_what_could_not_run_later_is_told_before_anything_runs(
+    changes: dict[str, Any], models: list[str], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadRecipe, match=re.escape(said)):
+        asyncio.run(compared(str(written(tmp_path, plan(**changes))), models=models))
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_target_in_tokens_stands_alone_and_ends(tmp_path: Path) -> None:
     site = Site(tmp_path)
     for target in ({"tokens": 100}, {"tokens": 100, "candidates": 9, "accepted": 3}):
@@ -165,6 +186,19 @@ def test_shards_and_workers_do_not_move_the_cut(tmp_path: Path) -> None:
     assert 0 < made[0].ledger["candidates"] < 60
 
 
+@pytest.mark.slow
+def test_a_budget_that_the_first_draw_passes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"target\.tokens = 9, and the first draw alone took \d+"):
+        Site(tmp_path).embedded("target={candidates=24, tokens=9}")
+
+
+@pytest.mark.slow
+def test_a_model_that_does_not_tell_its_tokens_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.server.usage", lambda *said: None)
+    with pytest.raises(Misconfigured, match="one of them does not tell how much it is"):
+        Site(tmp_path).turn("target={candidates=24, tokens=9000}")
+
+
 # --- Works when (CI) ------------------------------------------------------------------------------------------
 
 
@@ -207,6 +241,17 @@ def test_two_policies_choose_among_the_same_answers_and_nothing_is_asked_twice(t
         assert reliable["of_the_first"] == reliable["accepted"] == coverage["reliability"]["k"]
         assert reliable["coverage"]["distinct"] <= coverage["coverage"]["distinct"]
     assert 0 < told["recipes"]["planned"]["reliable"]["accepted"] < told["recipes"]["planned"]["coverage"]["accepted"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["planned", "unplanned", "harder", "evolved"])
+def test_no_prompt_of_the_shipped_plan_holds_what_helped(name: str, tmp_path: Path) -> None:
+    value = comparison.read_plan(comparison.find_plan("flames")).recipes[name]
+    path = written(tmp_path, {**value, "target": {"candidates": 12}})
+    made = asyncio.run(make.make(str(path)))
+    facts = problems(made), attempts(made)
+    assert made.ledger["accepted"]
+    assert leaks(*facts, rows_in([*facts[0], *facts[1], *verdicts(made)])) == []
 
 
 @each_of(comparison.names())
