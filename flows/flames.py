@@ -84,18 +84,22 @@ async def _policies(
     return told
 
 
+SHOWN = ("recipe", "policy", "accepted", "coverage", "reliability", "difficulty", "diversity", "tokens a row")
+
+
 def show(told: dict[str, Any], folder: Path) -> None:
-    """The comparison on the terminal."""
+    """The comparison on the terminal: what fits there, without intervals; all of it is in the file."""
     from rich.table import Table
 
     from flows.show import plain, screen
     from pipelines.reports.comparison import COLUMNS, rows
 
-    table = Table(*COLUMNS, box=None, pad_edge=False)
+    table = Table(*SHOWN, box=None, pad_edge=False)
     for column in table.columns[2:]:
         column.justify = "right"
     for row in rows(told):
-        table.add_row(*map(plain, row))
+        by_column = dict(zip(COLUMNS, row, strict=True))
+        table.add_row(*(plain(by_column[column].partition(" (")[0]) for column in SHOWN))
     screen.print(f"{told['name']}: {told['tokens']:,} tokens for each recipe", markup=False)
     screen.print(table)
-    screen.print(f"written to {folder}", markup=False, soft_wrap=True)
+    screen.print(f"written to {folder / 'comparison.md'}", markup=False, soft_wrap=True)

@@ -16,14 +16,14 @@ from click.testing import CliRunner
 from docs import methods
 from flows import make
 from flows.cli import main
-from flows.flames import compared
+from flows.flames import SHOWN, compared
 from flows.run import tokens_of
 from pipelines import comparison
 from pipelines.bind import bind
 from pipelines.inference.engine import Misconfigured
 from pipelines.recipe import BadRecipe
 from pipelines.records import Attempt, Facts
-from pipelines.reports.comparison import COLUMNS, as_markdown
+from pipelines.reports.comparison import as_markdown
 from pipelines.stage import Shard
 from pipelines.store import Output
 from tests.each import each_of
@@ -211,7 +211,7 @@ def test_one_command_compares_three_recipes_at_an_equal_budget(tmp_path: Path) -
     told = orjson.loads((folder / "comparison.json").read_bytes())
     assert list(told["recipes"]) == ["planned", "unplanned", "listed"]
     assert (folder / "comparison.md").read_text() == as_markdown(told)
-    assert all(column in ended.output for column in COLUMNS)
+    assert all(column in ended.output for column in SHOWN)
     for policies in told["recipes"].values():
         for each in policies.values():
             assert TOKENS - 3 * LONGEST < each["cost"]["completion_tokens"] <= TOKENS  # less than a draw is left
