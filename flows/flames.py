@@ -84,7 +84,7 @@ async def _policies(
     return told
 
 
-SHOWN = ("recipe", "policy", "accepted", "coverage", "reliability", "difficulty", "diversity", "tokens a row")
+SHOWN = ("recipe", "policy", "coverage", "reliability", "difficulty", "diversity", "tokens a row")
 
 
 def show(told: dict[str, Any], folder: Path) -> None:
