@@ -35,9 +35,12 @@ SOME = [
     *[("trl", "judge"), ("trl-messages", "sft"), ("verl", "twins"), ("openrlhf", "step_preference")],
     *[("open-instruct", "preference"), ("nemo-rl", "judge_preference"), ("skyrl", "rl"), ("llama-factory", "turns")],
     *[("llama-factory-alpaca", "planned"), ("axolotl", "process"), ("openr1", "offline"), ("nemotron", "critique")],
-    *[("verifiers", "forms"), ("trl", "instances")],
+    ("verl", "mixed"),
+    *[("verifiers", "forms"), ("trl", "instances"), ("trl", "continued"), ("llama-factory", "continued")],
+    ("axolotl", "thought_preference"),
+    *[("nemotron", "tests"), ("trl", "tests_preference"), ("axolotl", "repairs"), ("llama-factory", "repairs_rl")],
 ]
-"""Each consumer and each view once."""
+"""Each consumer and each view, most of them once."""
 
 
 def write_version(folder: Path, facts: Iterable[Fact]) -> Path:
