@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipelines import comparison
 from pipelines import recipe as recipes
 from pipelines.stages.table import STAGES
 
@@ -27,7 +28,11 @@ run on any endpoint. Numbers are those of the papers, or of their code where a t
 def render() -> str:
     """The text of docs/methods.md."""
     told = {name: tomllib.loads(recipes.find(name).read_text(encoding="utf-8")) for name in recipes.names()}
-    return "\n".join([HEAD, *_overview(told), *_sharing(told), *(_method(name, each) for name, each in told.items())])
+    plans = {
+        name: tomllib.loads(comparison.find_plan(name).read_text(encoding="utf-8")) for name in comparison.names()
+    }
+    pages = [_method(name, each) for name, each in told.items()] + [_plan(name, each) for name, each in plans.items()]
+    return "\n".join([HEAD, *_overview({**told, **plans}), *_sharing(told), *pages])
 
 
 def text(name: str) -> str:
@@ -64,6 +69,21 @@ def _method(name: str, told: dict[str, Any]) -> str:
         f"{said}\n",
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _plan(name: str, told: dict[str, Any]) -> str:
+    """The page of recipes that are compared."""
+    taken = "; ".join(f"{each['name']}: `{each['use']}` up to {each['until']}" for each in told["recipes"])
+    line = " → ".join(each.get("name", each["use"]) for each in told["stages"])
+    said = re.sub(r"^#", "###", text(name).strip(), flags=re.M)
+    parts = [
+        f"\n## {name}\n",
+        f"{told['paper']}\n",
+        f"```sh\nthoughtmill compare {name}\n```\n",
+        f"A plan of recipes: {taken}. After each: {line}.\n",
+        f"{said}\n",
+    ]
+    return "\n".join(parts)
 
 
 def _prompts(stage: dict[str, Any]) -> list[str]:

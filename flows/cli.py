@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from flows import cli_datasets, cli_files, cli_house, estimate, schedule
+from flows import cli_datasets, cli_files, cli_house, estimate, flames, schedule
 from flows.exits import EXIT_NOTHING, BadSetup, or_one_line, refusals
 
 
@@ -181,7 +181,7 @@ async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:
     return await start(mills.append)
 
 
-for module in (cli_files, cli_datasets, cli_house, estimate, schedule):
+for module in (cli_files, cli_datasets, cli_house, estimate, flames, schedule):
     for command in vars(module).values():
         if isinstance(command, click.Command):
             main.add_command(command)

@@ -15,9 +15,10 @@ import math
 import os
 import time
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ class Done:
     out: dict[int, Verdict]  # draws that were not accepted, each with the verdict that says why
     live: Live  # the others, each with the id of its problem
     cases: dict[int, Case]  # of the live ones, where a selection is to look at them
+    tokens: array[int]  # that the answers of each draw have; -1 where an engine does not tell
 
     @classmethod
     def of(cls, shard: Shard, selection: Step | None) -> Done:
@@ -95,7 +97,17 @@ class Done:
         out = {draw: told[id] for draw, id in shard.out.items()}
         live = Live({each.draw or 0: each.id for each in shard.live})
         cases = {each.draw or 0: light(shard.case(each), selection) for each in shard.live if selection}
-        return cls(shard.start, shard.stop, shard.outputs, out, live, cases)
+        return cls(shard.start, shard.stop, shard.outputs, out, live, cases, tokens_of(shard))
+
+
+def tokens_of(shard: Shard) -> array[int]:
+    """What the answers of each draw have in tokens, whoever paid for them and when; -1 where one is not known."""
+    tokens = array("q", bytes(8 * (shard.stop - shard.start)))
+    for each in shard.facts.attempts:
+        place = (each.draw or 0) - shard.start
+        known = 0 if each.finish == "refused" else each.completion_tokens
+        tokens[place] = -1 if known is None or tokens[place] < 0 else tokens[place] + known
+    return tokens
 
 
 @dataclass
@@ -138,6 +150,8 @@ class Mill:
         self._early: dict[int, Done] = {}  # finished before an earlier one
         self.finished: list[Done] = []  # without a gap, in draw order
         self._left: list[int] = []  # how many draws are left, up to the end of each
+        self._spent: list[int] = []  # how many tokens their answers have, up to the end of each
+        self._untold = 0  # draws of which an engine does not tell it
         self.progress = Progress(recipe.accepted, recipe.available)
         self.interrupted = False
         self._kept_at = 0, 0
@@ -178,6 +192,8 @@ class Mill:
     def _end(self) -> int | None:
         """Where the shortest prefix with the rows that are asked for ends; None while there is none."""
         wanted = self._recipe.accepted
+        if self._recipe.tokens is not None:
+            return self._end_of_tokens(self._recipe.tokens)
         if wanted is None:
             return None
         if self._recipe.selection:
@@ -187,6 +203,21 @@ class Mill:
             return None
         before = self._left[enough - 1] if enough else 0
         return list(self.finished[enough].live)[wanted - before - 1] + 1
+
+    def _end_of_tokens(self, most: int) -> int | None:
+        """Where the longest prefix ends whose answers have no more tokens than these; None while more may fit."""
+        if self._untold:
+            raise Misconfigured(
+                "target.tokens counts what models write, and one of them does not tell how much it is"
+            )
+        over = bisect_right(self._spent, most)
+        if over == len(self._spent):
+            return None
+        spent, done = (self._spent[over - 1] if over else 0), self.finished[over]
+        fits = sum(so_far <= most for so_far in accumulate(done.tokens, initial=spent)) - 1
+        if not (over or fits):
+            raise Misconfigured(f"target.tokens = {most}, and the first draw alone took {done.tokens[0]}")
+        return done.start + fits
 
     def _end_of_selection(self, wanted: int) -> int | None:
         """The same when a selection over the whole prefix comes last.
@@ -233,6 +264,9 @@ class Mill:
 
     def _wanted_draws(self) -> float:
         limit = math.inf if self._recipe.available is None else self._recipe.available
+        if self._recipe.tokens is not None:
+            spent = self._spent[-1] if self._spent else 0
+            return min(limit, 1 + (self._made * self._recipe.tokens / spent if spent else self._made))
         if self._recipe.accepted is None:
             return limit
         missing = self._recipe.accepted - self._kept()
@@ -283,6 +317,8 @@ class Mill:
         while self._made in self._early:
             self.finished.append(self._early.pop(self._made))
             self._left.append(len(self.finished[-1].live) + (self._left[-1] if self._left else 0))
+            self._spent.append(sum(self.finished[-1].tokens) + (self._spent[-1] if self._spent else 0))
+            self._untold += self.finished[-1].tokens.count(-1)
             self._keep(self.finished[-1])
 
     async def _drain(self) -> None:

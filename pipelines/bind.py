@@ -31,7 +31,7 @@ from pipelines.views.table import VIEWS
 from prompts.template import Template, TemplateError, load
 
 PRICES = {"input", "output"}
-TARGET_KEYS = {"accepted", "candidates"}
+TARGET_KEYS = {"accepted", "candidates", "tokens"}
 RUNNERS = ("here", "ray")  # where shards are run, which changes no fact
 SHARD_BYTES = 256 << 20  # what the answers of one shard may come to, at their longest
 TOKEN_BYTES = 5  # of text, at the most that is usual
@@ -49,6 +49,7 @@ class Recipe:
     seed: int
     accepted: int | None  # how many accepted rows make a version; None: as many as there are
     candidates: int | None  # how many draws there may be
+    tokens: int | None  # a version ends before the draw whose answers would make it more than these
     rows_per_shard: int
     models: dict[str, Model]
     steps: list[Step]  # that run on shards
@@ -114,6 +115,7 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
         seed=checked(value.get("seed", 0), int, "seed"),
         accepted=positive(target.get("accepted"), "target.accepted"),
         candidates=positive(target.get("candidates"), "target.candidates"),
+        tokens=_tokens(target),
         rows_per_shard=rows_per_shard(positive(value.get("shard", 64), "shard") or 64, steps),
         models=models,
         steps=steps,
@@ -166,6 +168,16 @@ def _runner(table: Mapping[str, Any]) -> str:
     if name not in RUNNERS:
         raise BadRecipe(f"no runner {name!r}{nearest(name, RUNNERS)}; there are: {', '.join(RUNNERS)}")
     return name
+
+
+def _tokens(target: Mapping[str, Any]) -> int | None:
+    """`target.tokens`: a version is the longest prefix of draws whose answers have no more of them together."""
+    if "tokens" in target and ("accepted" in target or "candidates" not in target):
+        raise BadRecipe(
+            "target.tokens stands in place of target.accepted, and needs target.candidates:"
+            " draws that cost nothing would never end"
+        )
+    return positive(target.get("tokens"), "target.tokens")
 
 
 def _views(given: Any) -> list[str]:

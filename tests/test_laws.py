@@ -106,7 +106,7 @@ def test_the_command_line_begins_light(capsys: pytest.CaptureFixture[str]):
     tops = {name.partition(".")[0] for name in ran.stdout.split()}
     assert not tops & set(HEAVY)
     assert tops - set(sys.stdlib_module_names) == {"click", "flows"}
-    commands = {"cli_datasets", "cli_files", "cli_house", "estimate", "schedule"}
+    commands = {"cli_datasets", "cli_files", "cli_house", "estimate", "flames", "schedule"}
     light = {"flows", "flows.cli", "flows.exits", *(f"flows.{name}" for name in commands)}
     assert {name for name in ran.stdout.split() if name.startswith("flows")} == light
     total = re.findall(r"\|\s*(\d+) \| flows\.cli", ran.stderr)
