@@ -118,6 +118,20 @@ def in_balance(k: int, n: int, *, within: float) -> bool:
     return 0 < k < n and abs(Fraction(k, n) - Fraction(1, 2)) <= Fraction(str(within))
 
 
+def still_hard(case: Case, check: Check, *, at_most: float = 0.5) -> list[Ruling]:
+    """Pass a problem which at the last count its solver got right at most this often, or of which nobody knows.
+
+    The count is what a version of an earlier round has `measured`: k, n, and whom it was measured with.
+    """
+    told = orjson.loads(orjson.loads(case.problem.details).get("measured") or "{}")
+    if not told.get("n"):
+        return [passed(context={"measured": None})]
+    share = told["k"] / told["n"]
+    hard = share <= at_most
+    outcome = passed(score=share, context={"measured": told})
+    return [outcome if hard else outcome._replace(status="fail", reason="right more often than asked")]
+
+
 # --- Variance promotion ---------------------------------------------------------------------------------------
 
 GRAM = 4  # words

@@ -20,6 +20,7 @@ from pipelines.views import (
     judging,
     offline,
     planned,
+    pool,
     preference,
     process,
     rl,
@@ -37,7 +38,7 @@ BATCH_BYTES = 32 << 20
 UNFIT = (
     *("switches", "strategy_count", "review_ratio", "boundary", "no_void_turns", "coherent", "failed_steps"),
     *("not_repetitive", "one_language", "no_prompt_words", "trace_length", "verbosity"),
-    *("process_consistent", "shortest_right", "length_weighted", "no_words", "no_refusal"),
+    *("process_consistent", "shortest_right", "best_right", "length_weighted", "no_words", "no_refusal"),
 )
 
 # As `pipelines.inference.engine` splits a text that holds its own thinking.
@@ -207,6 +208,9 @@ VIEWS: dict[str, View] = {
         step_preference.QUERY, step_preference.schema, 1, "steps", "right over wrong answers from where they part"
     ),
     "rl": View(rl.QUERY, rl.schema, 2, "rl", "prompts with the answer and the verifier that rewards it"),
+    "pool": View(
+        pool.QUERY, pool.schema, 1, "rl", "every problem, solved or not, with its right answers and their rounds"
+    ),
     "forms": View(forms.QUERY, forms.schema, 1, "rl", "the same as a choice and as an open question"),
     "judge": View(judging.JUDGE, judging.judge_schema, 1, "rl", "tasks of judging whose answer a verifier knows"),
     "process": View(
