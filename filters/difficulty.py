@@ -123,13 +123,22 @@ def still_hard(case: Case, check: Check, *, at_most: float = 0.5) -> list[Ruling
 
     The count is what a version of an earlier round has `measured`: k, n, and whom it was measured with.
     """
-    told = orjson.loads(orjson.loads(case.problem.details).get("measured") or "{}")
-    if not told.get("n"):
-        return [passed(context={"measured": None})]
+    told = _measured(case.problem.details)
+    if told is None:
+        return [passed()]
     share = told["k"] / told["n"]
-    hard = share <= at_most
     outcome = passed(score=share, context={"measured": told})
-    return [outcome if hard else outcome._replace(status="fail", reason="right more often than asked")]
+    return [outcome if share <= at_most else outcome._replace(status="fail", reason="right more often than asked")]
+
+
+def _measured(details: str) -> dict[str, Any] | None:
+    """The count that a problem came with; None where there is none that can be read."""
+    try:
+        told = orjson.loads(orjson.loads(details).get("measured") or "null")
+    except (orjson.JSONDecodeError, TypeError):
+        return None
+    known = isinstance(told, dict) and all(isinstance(told.get(name), int) for name in ("k", "n"))
+    return told if known and 0 <= told["k"] <= told["n"] > 0 else None
 
 
 # --- Variance promotion ---------------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ RunRound = Callable[[str, Sequence[str], str | None], Coroutine[Any, Any, Made]]
 async def turn(recipe: str, changes: Sequence[str], dataset: str | None, *, run_round: RunRound) -> list[Made]:
     """Run a recipe, or each of its rounds: what they made, in order.
 
-    A loop ends early when a round leaves nothing for the next. `changes` are a person's, and count in every round.
+    A loop ends early when a round leaves nothing for the next. `changes` are a person's, and count in every round; but
+    what they say of the rows to begin with counts in the first.
     """
     value = recipes.read(recipes.find(recipe), changes=changes)
     loop, made = loop_of(value), list[Made]()
@@ -38,23 +39,28 @@ async def turn(recipe: str, changes: Sequence[str], dataset: str | None, *, run_
     for number in range(loop.count):
         if made and not read_version(made[-1].folder)["rows"].get(loop.view):
             break
-        own = await changes_of(loop, value, number, made[-1] if made else None)
-        made.append(await run_round(recipe, [*own, *changes], f"{dataset or value['name']}-r{number}"))
+        before = made[-1] if made else None
+        bound = await models_of(loop, value, number, before)
+        own = lineage_of(loop, number, before)
+        made.append(await run_round(recipe, [*bound, *changes, *own], f"{dataset or value['name']}-r{number}"))
     return made
 
 
-async def changes_of(loop: Loop, value: dict[str, Any], number: int, before: Made | None) -> list[str]:
-    """What one round has otherwise than the recipe says."""
-    lineage: dict[str, Any] = {"number": number}
-    changes: list[str] = []
-    if before:
-        lineage |= {"parent": f"{before.name}@{before.folder.name}", "digest": read_version(before.folder)["digest"]}
-        changes.append(f"{loop.into}={inline(view_of(before.folder, loop.view))}")
+async def models_of(loop: Loop, value: dict[str, Any], number: int, before: Made | None) -> list[str]:
+    """The models of one round."""
     models = {role: some[number] for role, some in loop.models.items()}
     if before and loop.train:
         models[loop.train.role] = await trained(loop.train, before)
-    changes += [f"models.{role}={inline(binding(value['models'][role], each))}" for role, each in models.items()]
-    return [f"round={inline(lineage)}", *changes]
+    return [f"models.{role}={inline(binding(value['models'][role], each))}" for role, each in models.items()]
+
+
+def lineage_of(loop: Loop, number: int, before: Made | None) -> list[str]:
+    """Which round it is, and what it has of the one before."""
+    if before is None:
+        return [f"round={inline({'number': number})}"]
+    parent = {"parent": f"{before.name}@{before.folder.name}", "digest": read_version(before.folder)["digest"]}
+    rows = f"{loop.into}={inline(view_of(before.folder, loop.view))}"
+    return [rows, f"round={inline({'number': number, **parent})}"]
 
 
 def view_of(version: Path, view: str) -> list[str]:

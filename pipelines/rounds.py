@@ -76,7 +76,7 @@ def inline(value: Any) -> str:
 
 
 def binding(base: Any, model: Any) -> Any:
-    """A model of `rounds.models` in the place of the recipe's own; it is asked in the same way, if it says no other."""
+    """A model of `rounds.models` in the place of the recipe's own, asked in the same way if it says no other."""
     sampling = base.get("sampling", {}) if isinstance(base, Mapping) else {}
     given = dict(model) if isinstance(model, Mapping) else {"use": model}
     return {**given, "sampling": {**sampling, **given.get("sampling", {})}}

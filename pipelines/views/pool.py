@@ -23,8 +23,8 @@ with had as (
         case when c.role = 'given' then coalesce(h.attempts[c.sample + 1], c.id) else c.id end as attempt
     from checked c join had h on h.id = c.problem where c.is_right and not c.uses_tools
 ), solved as (
-    select problem, list(response order by round, attempt) as responses, list(round order by round, attempt) as rounds,
-        list(attempt order by round, attempt) as attempts
+    select problem, list(response order by round, attempt) as responses,
+        list(round order by round, attempt) as rounds, list(attempt order by round, attempt) as attempts
     from found group by problem
 ), counted as (
     select subject, min(context) as measured from rulings
@@ -44,9 +44,9 @@ order by p.draw, p.id
 def schema() -> pa.Schema:
     """One row for each problem that has an answer.
 
-    `responses` are the right ones as conversations, or null; `rounds` and `attempts` say of each in which round it was
-    found and as which attempt. `round` is the round that is to read the row. `measured` is the last count of how often
-    a solver was right, as JSON: k, n, the solver.
+    `responses` are the right ones as conversations, or null; `rounds` and `attempts` say of each in which round it
+    was found and as which attempt. `round` is the round that is to read the row. `measured` is the last count of how
+    often a solver was right, as JSON: k, n, the solver.
     """
     import pyarrow as pa
 
