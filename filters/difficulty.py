@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
-from math import inf, sqrt
+from math import exp, inf, sqrt
 from typing import Any, NamedTuple
 
 import orjson
@@ -139,6 +139,24 @@ def _measured(details: str) -> dict[str, Any] | None:
         return None
     known = isinstance(told, dict) and all(isinstance(told.get(name), int) for name in ("k", "n"))
     return told if known and 0 <= told["k"] <= told["n"] > 0 else None
+
+
+def learnable(
+    case: Case, check: Check, *, solver: str | None = None, mean: float = 0.5, width: float = 0.2
+) -> list[Ruling]:
+    """Pass a problem that its solver gets right sometimes; what is always right is mastered, what never too hard.
+
+    The score is what an example of posing it is worth, exp(-(s - mean)^2 / (2 width^2)) at a pass rate s; the value is
+    the zone: learning, mastered or too hard. Socratic-Zero (arXiv 2509.24726).
+    """
+    found = rate(case, check, solver)
+    if isinstance(found, Ruling):
+        return [found]
+    worth = exp(-((float(found.value) - mean) ** 2) / (2 * width**2)) if width > 0 else 0.0
+    if 0 < found.k < found.n:
+        return [passed(score=worth, value="learning", context=found.told)]
+    zone = "mastered" if found.k else "too hard"
+    return [Ruling("fail", f"the problem is {zone}", worth, zone, found.told)]
 
 
 # --- Variance promotion ---------------------------------------------------------------------------------------

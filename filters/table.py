@@ -100,6 +100,7 @@ RULES = table(
         ("no_prompt_words", Rule(trace_text.no_prompt_words, 1, "row")),
         ("trace_length", Rule(difficulty.trace_length, 1, "row")),
         ("balanced", Rule(difficulty.balanced, 1, "row", MATCHES)),
+        ("learnable", Rule(difficulty.learnable, 1, "row", MATCHES)),
         ("still_hard", Rule(difficulty.still_hard, 1, "row")),
         ("variance_promotion", Rule(difficulty.variance_promotion, 1, "row", MATCHES)),
         ("weak_strong_gap", Rule(difficulty.weak_strong_gap, 1, "row", MATCHES)),

@@ -29,14 +29,14 @@ RunRound = Callable[[str, Sequence[str], str | None], Coroutine[Any, Any, Made]]
 async def turn(recipe: str, changes: Sequence[str], dataset: str | None, *, run_round: RunRound) -> list[Made]:
     """Run a recipe, or each of its rounds: what they made, in order.
 
-    A loop ends early when a round leaves nothing for the next. `changes` are a person's, and count in every round; but
+    A loop ends early when a round leaves nothing for the next. `changes` are a person's and count in every round, but
     what they say of the rows to begin with counts in the first.
     """
     value = recipes.read(recipes.find(recipe), changes=changes)
     loop, made = loop_of(value), list[Made]()
     if loop is None:
         return [await run_round(recipe, changes, dataset)]
-    for number in range(loop.count):
+    for number in range(loop.number):
         if made and not read_version(made[-1].folder)["rows"].get(loop.view):
             break
         before = made[-1] if made else None

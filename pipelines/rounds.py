@@ -23,9 +23,9 @@ class Train(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """Rounds 0 to `count` - 1. From round 1 on, `view` of the version before stands at the place `into`."""
+    """So many rounds. From round 1 on, `view` of the version before stands at the place `into`."""
 
-    count: int
+    number: int
     into: str
     view: str
     models: Mapping[str, Sequence[Any]] = {}  # by role: one for each round

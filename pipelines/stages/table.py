@@ -6,6 +6,7 @@ from pipelines.stage import Stage
 from pipelines.stages.annotate import first_error, level, strategies
 from pipelines.stages.appeal import appeal, check_appeal
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
+from pipelines.stages.escalate import check_escalate, escalate
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
 from pipelines.stages.grade import check_grade, grade
@@ -37,6 +38,15 @@ STAGES: dict[str, Stage] = {
         tells=frozenset({"question"}),
         check=check_expand,
         says=frozenset({"budget"}),
+    ),
+    "escalate": Stage(
+        escalate,
+        version=1,
+        defaults=TEACHER,
+        tells=frozenset({"question", "attempt"}),
+        check=check_escalate,
+        says=frozenset({"escalated"}),
+        makes=frozenset({"escalated"}),
     ),
     "sift": Stage(sift, version=1, check=check_sift),
     "forms": Stage(forms, version=1, check=check_forms, makes=frozenset({"form"})),

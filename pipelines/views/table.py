@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 from pipelines.views import (
+    escalated,
     forms,
     instances,
     judging,
@@ -210,6 +211,16 @@ VIEWS: dict[str, View] = {
     "rl": View(rl.QUERY, rl.schema, 2, "rl", "prompts with the answer and the verifier that rewards it"),
     "pool": View(
         pool.QUERY, pool.schema, 1, "rl", "every problem, solved or not, with its right answers and their rounds"
+    ),
+    "generator": View(
+        escalated.GENERATOR,
+        escalated.generator_schema,
+        1,
+        "sft",
+        "how new problems were written where a solver failed",
+    ),
+    "curriculum": View(
+        escalated.CURRICULUM, escalated.curriculum_schema, 1, "rl", "new problems that a solver gets right sometimes"
     ),
     "forms": View(forms.QUERY, forms.schema, 1, "rl", "the same as a choice and as an open question"),
     "judge": View(judging.JUDGE, judging.judge_schema, 1, "rl", "tasks of judging whose answer a verifier knows"),

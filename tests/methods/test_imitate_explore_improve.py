@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,6 @@ class Asked:
 
 async def loop(folder: Path, author: Any = said, **how: Any) -> list[Made]:
     """All three rounds over problems whose answer is their number."""
-    folder.mkdir(exist_ok=True)
     rows = [{"question": f"Problem {i}: what is {i - 1} plus 1?", "answer": str(i)} for i in range(1, PROBLEMS + 1)]
     (folder / "rows.jsonl").write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
     async with serving(Behaviour(author=author)) as server:
@@ -92,23 +92,23 @@ def solved(made: Made) -> set[str]:
 @pytest.mark.slow
 def test_each_version_holds_only_what_the_verifier_accepts_with_its_round_and_its_parent(made: list[Made]) -> None:
     check = verifier("math").check_quickly
-    for number, each in enumerate(made):
+    for round, each in enumerate(made):
         for row in lines.loaded(each, "sft"):
             outcome = check(row["answer"], answer_in("math", row["messages"][-1]["content"]) or "")
             assert outcome
             assert outcome.same
         rounds_of = [found for row in pool(each).values() for found in row["rounds"] or []]
-        assert set(rounds_of) == set(range(number + 1))
+        assert set(rounds_of) == set(range(round + 1))
         told = make.recipes.read(each.folder / "recipe.toml")["round"]
-        before = made[number - 1] if number else None
+        before = made[round - 1] if round else None
         parent = {"parent": f"{before.name}@v1", "digest": read_version(before.folder)["digest"]} if before else {}
-        assert told == {"number": number, **parent}
+        assert told == {"number": round, **parent}
 
 
 @pytest.mark.slow
 def test_what_is_solved_stays_solved_by_at_most_two_of_the_shortest(made: list[Made]) -> None:
     assert len(made) == 3
-    for earlier, later in zip(made, made[1:], strict=False):
+    for earlier, later in pairwise(made):
         assert solved(earlier) < solved(later)
         assert all(len(row["responses"] or []) <= 2 for row in pool(later).values())
     first = pool(made[0])

@@ -238,6 +238,21 @@ def acted(draw: int) -> list[Fact]:
     return [of, accepted(of), *checked(right, "pass"), *checked(shown, "pass")]
 
 
+def failed(draw: int) -> list[Fact]:
+    """Where a solver failed, new problems: one that it learns from, one that it never solves, one that is none."""
+    facts: list[Fact] = []
+    for zone, status in (("learning", "pass"), ("too hard", "fail"), ("none", "fail")):
+        task = asked(draw, "What is 2 plus 5?", kind="escalate", parents=["the problem", zone])
+        said = tried(task, PLAN.format(question=f"What is 3 plus 4 ({zone})?") if zone != "none" else GONE)
+        details = {"parent": "the problem", "cause": zone, "round": 1, "plan": HIDDEN}
+        more = {"parents": [said.id], "answer": "7", "verifier": "math", "details": details}
+        new = asked(draw, GONE if zone == "none" else f"What is 3 plus 4 ({zone})?", kind="escalated", **more)
+        measured = {"score": 0.5, "value": zone, "context": {"k": int(zone == "learning"), "n": 2}}
+        facts += [task, said, new, told(new, "learnable@1", status, **measured)]
+        facts.append(told(new, "form@1", "fail" if zone == "none" else "pass"))
+    return facts
+
+
 def a_world(folder: Path) -> list[Fact]:
     lost, of = posed(1, f"{GONE}?", answer="1", verifier="math")
     dropped = [
@@ -249,7 +264,7 @@ def a_world(folder: Path) -> list[Fact]:
     twin = asked(0, "Which is it, (A) or (B)?", kind="form", answer="A", verifier="choice")
     details = {"instruction": "Sort it.", "input": "b, a"}
     instance = asked(1, "Sort it.\n\nb, a", kind="instance", answer="a, b", details=details)
-    return [*solved(0, folder), *acted(0), twin, instance, *rated(1), *solved(1), *dropped]
+    return [*solved(0, folder), *acted(0), twin, instance, *failed(0), *rated(1), *solved(1), *dropped]
 
 
 @pytest.fixture(scope="module")
@@ -364,6 +379,7 @@ WRONG_MAY_BE = {
     "judge_preference": "prompt",  # judges are shown it
     "judge": "prompt",
     "critique": "messages",
+    "generator": "messages",  # whoever writes is shown what was wrong
     "process": "steps",
     "offline": "completion",
 }
