@@ -146,8 +146,8 @@ def learnable(
 ) -> list[Ruling]:
     """Pass a problem that its solver gets right sometimes; what is always right is mastered, what never too hard.
 
-    The score is what an example of posing it is worth, exp(-(s - mean)^2 / (2 width^2)) at a pass rate s; the value is
-    the zone: learning, mastered or too hard. Socratic-Zero (arXiv 2509.24726).
+    The score is what an example of posing it is worth, exp(-(s - mean)^2 / (2 width^2)) at a pass rate s; the value
+    is the zone: learning, mastered or too hard. Socratic-Zero (arXiv 2509.24726).
     """
     found = rate(case, check, solver)
     if isinstance(found, Ruling):

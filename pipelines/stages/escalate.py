@@ -59,7 +59,7 @@ async def escalate(
 
 
 def check_escalate(given: Mapping[str, Any]) -> None:
-    """Raises ValueError for less than one problem, an unknown verifier, or a prompt that asks for no question or no answer."""
+    """Raises ValueError for n below 1, an unknown verifier, or a prompt that asks for no question or no answer."""
     if given["n"] < 1:
         raise ValueError(f"n = {given['n']} should be at least 1")
     if given["verifier"] not in VERIFIERS:

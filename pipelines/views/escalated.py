@@ -28,8 +28,9 @@ with judged as (
 GENERATOR = f"""
 {NEW}
 select
-    list_append(a.asked, {{'role': 'assistant', 'content': a.answer_text}}) as messages, n.weight, n.zone, n.pass_rate,
-    n.round, n.parent_id, n.cause, n.id as new_id, p.id as problem_id, p.question, p.domain, a.id as attempt_id, a.model
+    list_append(a.asked, {{'role': 'assistant', 'content': a.answer_text}}) as messages, n.weight, n.zone,
+    n.pass_rate, n.round, n.parent_id, n.cause, n.id as new_id, p.id as problem_id, p.question, p.domain,
+    a.id as attempt_id, a.model
 from new n join accepted p on p.id = n.accepted join here_attempts a on a.id = n.parents[1]
 order by p.draw, p.id, n.id
 """

@@ -241,7 +241,8 @@ def acted(draw: int) -> list[Fact]:
 def failed(draw: int) -> list[Fact]:
     """Where a solver failed, new problems: one that it learns from, one that it never solves, one that is none."""
     facts: list[Fact] = []
-    for zone, status in (("learning", "pass"), ("too hard", "fail"), ("none", "fail")):
+    zones: dict[str, Status] = {"learning": "pass", "too hard": "fail", "none": "fail"}
+    for zone, status in zones.items():
         task = asked(draw, "What is 2 plus 5?", kind="escalate", parents=["the problem", zone])
         said = tried(task, PLAN.format(question=f"What is 3 plus 4 ({zone})?") if zone != "none" else GONE)
         details = {"parent": "the problem", "cause": zone, "round": 1, "plan": HIDDEN}
