@@ -164,15 +164,19 @@ def _through_prefect(
     recipe: str, changes: list[str], name: str | None, workers: int | None, runner: str | None
 ) -> Any:
     """Run as a Prefect flow. Raises BadSetup where Prefect is not installed, or its server not there."""
+    from flows.rounds import is_loop
+
     url = os.environ["PREFECT_API_URL"]
     try:
-        from flows.mill import rounds
+        from flows.mill import mill, rounds
     except ModuleNotFoundError as error:
         raise BadSetup(
             f"PREFECT_API_URL is set, but there is no module {error.name!r}: install thoughtmill[flows], or unset it"
         ) from error
     try:
-        return asyncio.run(rounds(recipe, changes, name, workers, runner))
+        if is_loop(recipe, changes):
+            return asyncio.run(rounds(recipe, changes, name, workers, runner))
+        return [asyncio.run(mill(recipe, changes, name, workers, runner))]
     except RuntimeError as error:
         if "Failed to reach API" not in str(error):
             raise

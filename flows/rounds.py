@@ -26,6 +26,11 @@ RunRound = Callable[[str, Sequence[str], str | None], Coroutine[Any, Any, Made]]
 """`(recipe, changes, dataset)`: what runs one round."""
 
 
+def is_loop(recipe: str, changes: Sequence[str]) -> bool:
+    """Whether a recipe is run in rounds."""
+    return loop_of(recipes.read(recipes.find(recipe), changes=changes)) is not None
+
+
 async def turn(recipe: str, changes: Sequence[str], dataset: str | None, *, run_round: RunRound) -> list[Made]:
     """Run a recipe, or each of its rounds: what they made, in order.
 
