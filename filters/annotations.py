@@ -1,4 +1,4 @@
-"""What a judge says of a problem or a trace besides right or wrong: its level, its strategies, its first wrong step.
+"""What a judge says of a problem or a trace besides right or wrong: its level, domain, strategies, first wrong step.
 
 As in `filters.verifiers.judging`, what is judged stands between marks that it cannot close, and only well-formed
 marks in the reply count. Several votes come to one ruling; those that cannot be read are left out and counted.
@@ -14,7 +14,7 @@ from typing import Any
 
 from filters.rule import Ruling, failed, passed, unsure
 from filters.trace import STRATEGIES, steps
-from filters.verifiers.judging import between_marks, spoken
+from filters.verifiers.judging import between_marks, read_judgement, spoken
 
 LEVELS = range(1, 11)
 QUOTED = 300  # characters of a step in the evidence
@@ -24,6 +24,11 @@ QUOTED = 300  # characters of a step in the evidence
 
 def problem_alone(question: str) -> str:
     return f"<task>\n{between_marks(question)}\n</task>"
+
+
+def number_marked(question: str, start: int, stop: int) -> str:
+    """A task in which one number stands between double brackets."""
+    return problem_alone(f"{question[:start]}[[{question[start:stop]}]]{question[stop:]}")
 
 
 def with_trace(question: str, trace: str) -> str:
@@ -36,6 +41,10 @@ def with_trace(question: str, trace: str) -> str:
 
 _LEVEL = re.compile(r"<level>\s{0,9}(\d{1,2})\s{0,9}</level>")
 _STEP = re.compile(r"<step>\s{0,9}(none|\d{1,5})\s{0,9}</step>", re.IGNORECASE)
+_VERBOSITY = re.compile(r"<verbosity>\s{0,9}(\d{1,2})\s{0,9}</verbosity>")
+_DOMAIN = re.compile(r"<domain>([^<]{1,200})</domain>")
+_TOPIC = re.compile(r"<topic>([^<]{1,200})</topic>")
+_DASH = re.compile(r"^- (.+)$", re.MULTILINE)
 _LISTED = re.compile(r"<strategies>([^<]{0,2000})</strategies>")
 
 
@@ -43,6 +52,29 @@ def read_level(reply: str) -> int | None:
     """The level from 1 to 10; None where there is none, or several."""
     found = {int(level) for level in _LEVEL.findall(spoken(reply))}
     return min(found) if len(found) == 1 and found <= set(LEVELS) else None
+
+
+def read_verbosity(reply: str) -> int | None:
+    """From 0 to 10; None where there is none, or several."""
+    found = {int(said) for said in _VERBOSITY.findall(spoken(reply))}
+    return min(found) if len(found) == 1 and max(found) <= 10 else None
+
+
+def listed(prompt: str) -> list[str]:
+    """What a prompt lists, each in a line behind a dash."""
+    return [each.strip() for each in _DASH.findall(prompt)]
+
+
+def read_domain(reply: str, domains: Sequence[str]) -> str | None:
+    """The one of these domains that is named; None where none is, or several."""
+    said = {each.strip(" \n-*.").lower() for each in _DOMAIN.findall(spoken(reply))}
+    return next((each for each in domains if said == {each.lower()}), None)
+
+
+def read_topic(reply: str) -> str | None:
+    """The topic, in one line; None where there is none."""
+    found = _TOPIC.findall(spoken(reply))
+    return " ".join(found[-1].split()) or None if found else None
 
 
 def read_step(reply: str, count: int) -> int | None:
@@ -68,6 +100,25 @@ UNREADABLE = "no judgement can be read"
 def level(replies: Sequence[str]) -> Ruling:
     """The mean level, from 1 to 10."""
     votes = [vote for vote in map(read_level, replies) if vote is not None]
+    if not votes:
+        return unsure(UNREADABLE)
+    return passed(score=fmean(votes), evidence={"votes": votes})
+
+
+def domain(replies: Sequence[str], domains: Sequence[str]) -> Ruling:
+    """The domain that most votes name, and what those who name it say the topic is."""
+    votes = [(name, read_topic(reply)) for reply in replies if (name := read_domain(reply, domains))]
+    if not votes:
+        return unsure(UNREADABLE)
+    counts = Counter(name for name, _ in votes)
+    most = max(domains, key=lambda name: counts[name])
+    topics = [topic for name, topic in votes if name == most and topic]
+    return passed(value=most, evidence={"votes": dict(sorted(counts.items())), "topics": topics})
+
+
+def verbosity(replies: Sequence[str]) -> Ruling:
+    """The mean verbosity, from 0 to 10."""
+    votes = [vote for vote in map(read_verbosity, replies) if vote is not None]
     if not votes:
         return unsure(UNREADABLE)
     return passed(score=fmean(votes), evidence={"votes": votes})
@@ -100,3 +151,23 @@ def first_error(replies: Sequence[str], trace: str) -> Ruling:
         return passed(score=1.0, value="none", evidence=evidence)
     evidence["step"] = told[step - 1][:QUOTED]
     return failed("a step is wrong", score=(step - 1) / len(told), value=str(step), evidence=evidence)
+
+
+# --- Whether a number is key ------------------------------------------------------------------------------------
+
+CONFIDENCE = ("low", "medium", "high")
+_CONFIDENCE = re.compile(r"<confidence>\s{0,9}(low|medium|high)\s{0,9}</confidence>", re.IGNORECASE)
+
+
+def read_key(reply: str, confidence: str) -> Ruling:
+    """Whether a judge says, at least so confident, that an answer hangs on a number; the score is 1 for yes."""
+    yes, found = read_judgement(reply), {each.lower() for each in _CONFIDENCE.findall(spoken(reply))}
+    if yes is None or len(found) != 1:
+        return unsure("no judgement can be read")
+    sure = found.pop()
+    evidence = {"confidence": sure}
+    if not yes:
+        return failed("the answer does not hang on it", score=0.0, evidence=evidence)
+    if CONFIDENCE.index(sure) < CONFIDENCE.index(confidence):
+        return unsure("the judge is not confident enough", score=1.0, evidence=evidence)
+    return passed(score=1.0, evidence=evidence)

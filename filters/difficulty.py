@@ -113,6 +113,19 @@ def balanced(case: Case, check: Check, *, solver: str | None = None, within: flo
     return [outcome._replace(status="fail", reason=often if p > Fraction(1, 2) else seldom)]
 
 
+def unsolved(case: Case, check: Check, *, solver: str | None = None, at_most: float = 0.0) -> list[Ruling]:
+    """Pass a problem that its solver gets right at this rate or less; the score is the rate.
+
+    With a small solver and few attempts this drops what is too easy for a larger one (s1, arXiv 2501.19393, and
+    NEMOTRON-CROSSTHINK, arXiv 2504.13941).
+    """
+    found = rate(case, check, solver)
+    if isinstance(found, Ruling):
+        return [found]
+    outcome = passed(score=found.k / found.n, context={**found.told, "at_most": at_most})
+    return [outcome if found.k <= at_most * found.n else outcome._replace(status="fail", reason="solved too often")]
+
+
 def in_balance(k: int, n: int, *, within: float) -> bool:
     """Whether k right of n is this near to one half, and neither none nor all: what a trainer asks of a group."""
     return 0 < k < n and abs(Fraction(k, n) - Fraction(1, 2)) <= Fraction(str(within))

@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 
 from filters.rule import Case, Check, Ruling, failed, passed
-from filters.verifiers import verifier
+from filters.verifiers import VERIFIERS, verifier
+from filters.verifiers.choice import options_in
 from filters.words import words
 
 QUOTED = 80  # characters of the offending text that go into the evidence
@@ -104,6 +105,26 @@ def answer_form(case: Case, check: Check, *, at_most_chars: int = 80) -> list[Ru
     if (told := kind.check_quickly(answer, answer)) is None or told.status != "pass":
         return [failed("not an answer that the verifier can read", value=answer, context=context)]
     return [passed(value=answer, context=context)]
+
+
+def short_answer(case: Case, check: Check, *, at_most_words: int = 10) -> list[Ruling]:
+    """Pass a problem whose answer can be compared: a key among its options, a value, or words that are few.
+
+    What is compared letter by letter, or by how near it is, may have so many words (NEMOTRON-CROSSTHINK, arXiv
+    2504.13941); a problem whose answer is found by running it passes.
+    """
+    problem = case.problem
+    context = {"verifier": problem.verifier, "at_most_words": at_most_words}
+    if problem.verifier is None or not (problem.answer or "").strip():
+        return [failed("no answer", context=context)]
+    answer = VERIFIERS[problem.verifier].gold(str(problem.answer)) or ""
+    if problem.verifier == "choice":
+        labels = [label.upper() for label in options_in(problem.question)]
+        return [passed(context=context) if answer in labels else failed("not among the options", context=context)]
+    count = len(answer.split()) if problem.verifier in ("exact", "fuzzy") else 0
+    if count > at_most_words:
+        return [failed("too long to be compared", context=context, evidence={"words": count})]
+    return [passed(context=context)]
 
 
 def _not_one_value(answer: str) -> str | None:

@@ -49,19 +49,20 @@ def quickly(name: str, reference: str, answer: str) -> Outcome:
 # --- From a choice to an open question ------------------------------------------------------------------------
 
 
-def open_form(question: str, reference: str, *, id: str) -> Form | None:
+def open_form(question: str, reference: str, *, id: str, at_most_words: int = MAX_WORDS) -> Form | None:
     """The question without its options, answered by what the right one says.
 
     `reference` is one of the verifier `choice`: a letter, or JSON with the options. None where there are no options
     in the question or the key is none of them, where the question or the right option speaks of the options ("which
-    of the following", "none of the above", "both A and C"), and where the answer is too long to be compared.
+    of the following", "none of the above", "both A and C"), and where the answer is too long to be compared: of more
+    than `at_most_words`, where it is no value.
     """
     options = _options(question)
     answer = _right(reference, options)
     stem = _without_options(question, options) if answer else None
     if stem is None or answer is None or _needs_options(stem, answer):
         return None
-    name = verifier_for(answer)
+    name = verifier_for(answer, at_most_words=at_most_words)
     if name is None or verifier(name).problem_with(answer):
         return None
     return Form(id, "open", stem, answer, name)
@@ -154,13 +155,13 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 _VALUE = re.compile(r"[\d\\$^+=<>]|\A\W*[A-Za-z]\W*\Z")
 
 
-def verifier_for(answer: str) -> str | None:
+def verifier_for(answer: str, *, at_most_words: int = MAX_WORDS) -> str | None:
     """Which verifier compares an open answer: `math` for values and formulas, `exact` for a few words, else None."""
     if not answer.strip() or len(answer) > MAX_OPTION:
         return None
     if _VALUE.search(answer) and len(_WORD.findall(_COMMAND.sub(" ", answer))) <= 2:
         return "math"
-    return "exact" if len(answer.split()) <= MAX_WORDS else None
+    return "exact" if len(answer.split()) <= at_most_words else None
 
 
 # --- From an open question to a choice ------------------------------------------------------------------------

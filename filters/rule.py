@@ -25,6 +25,7 @@ class Case(NamedTuple):
     posing: Attempt | None = None  # the attempt that posed it
     attempts: Sequence[Attempt] = ()  # at solving it, by sample
     verdicts: Sequence[Verdict] = ()  # so far, on the problem and on its attempts
+    beside: Sequence[Case] = ()  # where a draw is sifted: the problems that stages put beside it
 
 
 class Ruling(NamedTuple):

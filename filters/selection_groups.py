@@ -103,7 +103,7 @@ def shortest_right(case: Case, check: Check, *, keep: int = 1) -> Iterator[Rulin
     elif len(outcomes) < len(case.attempts) or not all(outcomes.values()):
         yield from _not_chosen(case, failed("not always solved", context=context))
     else:
-        among = _lengths(case.attempts)
+        among = lengths_of(case.attempts)
         shortest = sorted(among, key=lambda id: (among[id], id))[: max(0, keep)]
         random = drawn(among, len(shortest))
         yield from _chosen(case, frozenset(shortest), among, random=random, values={}, context=context)
@@ -121,7 +121,7 @@ def best_right(case: Case, check: Check, *, keep: int = 2) -> Iterator[Ruling]:
     if not right:
         yield from _not_chosen(case, failed("no attempt is right", context=context))
         return
-    among = _lengths([each for each in case.attempts if outcomes.get(each.id)])
+    among = lengths_of([each for each in case.attempts if outcomes.get(each.id)])
     best = sorted((each.id for each in right.values()), key=lambda id: (among[id], id))[: max(0, keep)]
     yield from _chosen(case, frozenset(best), among, random=drawn(among, len(best)), values={}, context=context)
 
@@ -142,13 +142,19 @@ def length_weighted(case: Case, check: Check, *, keep: int = 1, seed: int = 0) -
     if not finished:
         yield from _not_chosen(case, unsure("no finished attempts that passed what was before"))
         return
-    among = _lengths(finished)
-    ranked = sorted(among, key=lambda id: (-among[id], id))
-    # Only ratios count, so that the ranks behind the first thousand may weigh nothing.
-    weights = {id: 0.5**rank for rank, id in enumerate(ranked)}
-    chosen = frozenset(weighted_draw(weights, max(0, keep), seed=seed))
+    among = lengths_of(finished)
+    chosen = frozenset(by_length(among, keep, seed=seed))
     yield from _chosen(case, chosen, among, random=drawn(among, len(chosen)), values={}, context={})
 
 
-def _lengths(attempts: Sequence[Attempt]) -> dict[str, float]:
+def by_length(lengths: Mapping[str, float], keep: int, *, seed: int) -> list[str]:
+    """So many of the ids, drawn so that each weighs half as much as the next longer one."""
+    ranked = sorted(lengths, key=lambda id: (-lengths[id], id))
+    # Only ratios count, so that the ranks behind the first thousand may weigh nothing.
+    weights = {id: 0.5**rank for rank, id in enumerate(ranked)}
+    return weighted_draw(weights, max(0, keep), seed=seed)
+
+
+def lengths_of(attempts: Sequence[Attempt]) -> dict[str, float]:
+    """The length of each trace, in words."""
     return {each.id: float(len(words(trace(each)))) for each in attempts}

@@ -93,20 +93,23 @@ def s2l(
     *,
     losses: Artifact | None = None,
     k: int | None = None,
+    share: float | None = None,
+    by: str = "",
     budgets: dict[str, int] | None = None,
     clusters: int = 100,
     seed: int = 0,
 ) -> list[Ruling]:
-    """Keep k problems (1,000), as evenly over clusters of like losses as their sizes allow.
+    """Keep k problems (1,000), or this share of them, as evenly over clusters of like losses as their sizes allow.
 
     `losses` is a file written by `write_losses`, whose ids are those of the problems. Rows with a loss that is not a
-    number are unsure, as are problems without a row. `budgets`, as {"gsm8k": 200}, keeps so many of each source
-    instead, chosen among its own problems in clusters of their own, and none of other sources. Needs numpy. Raises
-    ValueError for a file that holds no losses, and for a k that is not the sum of the budgets.
+    number are unsure, as are problems without a row. With `by` (source or domain) each source gives as many as
+    the others, as far as it has them, chosen among its own problems in clusters of their own. `budgets`, as
+    {"gsm8k": 200}, says for each how many, and none of others. Needs numpy. Raises ValueError for a file that holds
+    no losses, and for numbers that say different things.
     """
     if losses is None:
         return [unsure("no losses of a proxy are named")] * len(cases)
-    _check(k, budgets, clusters)
+    _check(k, share, by, budgets, clusters)
     matrix = read_losses(Path(losses.path))
     context: dict[str, Any] = {"proxy": matrix.model, "revision": matrix.revision, "steps": matrix.steps}
     context["losses"] = losses.digest
@@ -115,11 +118,40 @@ def s2l(
     def select(some: Sequence[Case], size: int, about: Mapping[str, Any]) -> list[Ruling]:
         return _selection(some, known, size, clusters=clusters, seed=seed, context={**context, **about})
 
-    return select(cases, K if k is None else k, {}) if budgets is None else _by_source(cases, budgets, select)
+    size = round(share * len(cases)) if share is not None else K if k is None else k
+    if budgets is None and not by:
+        return select(cases, size, {})
+    groups = _groups(cases, by or "source")
+    usable = {name: sum(_is_known(case, known) for case in own) for name, own in groups.items()}
+    return _by_group(groups, equal_split(usable, size) if budgets is None else budgets, cases, select)
 
 
-def _check(k: int | None, budgets: dict[str, int] | None, clusters: int) -> None:
+def equal_split(sizes: Mapping[str, int], budget: int) -> dict[str, int]:
+    """How many each source gives: as many as the others, the smallest first; what one lacks the larger ones give."""
+    split = dict[str, int]()
+    for place, (name, size) in enumerate(sorted(sizes.items(), key=lambda each: (each[1], each[0]))):
+        split[name] = min(size, (budget - sum(split.values())) // (len(sizes) - place))
+    return split
+
+
+def _groups(cases: Sequence[Case], by: str) -> dict[str, list[Case]]:
+    """The problems of each source, or of each domain; those of none are together."""
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault((case.problem.source if by == "source" else case.problem.domain) or "", []).append(case)
+    return groups
+
+
+def _is_known(case: Case, known: Mapping[str, Sequence[float]]) -> bool:
+    return case.problem.id in known and all(map(isfinite, known[case.problem.id]))
+
+
+def _check(k: int | None, share: float | None, by: str, budgets: dict[str, int] | None, clusters: int) -> None:
     """Raises ValueError for numbers that make no selection."""
+    if by not in ("", "source", "domain"):
+        raise ValueError(f"by = {by!r}; it may be 'source' or 'domain', or be left out")
+    if share is not None and (not 0 <= share <= 1 or k is not None or budgets is not None):
+        raise ValueError(f"share = {share} should be from 0 to 1, and stand without k and budgets")
     if clusters < 1 or (k or 0) < 0:
         raise ValueError(f"clusters = {clusters} should be at least 1, and k = {k} not negative")
     wrong = {name: size for name, size in (budgets or {}).items() if type(size) is not int or size < 0}
@@ -131,21 +163,18 @@ def _check(k: int | None, budgets: dict[str, int] | None, clusters: int) -> None
         raise ValueError("s2l needs numpy: pip install numpy")
 
 
-def _by_source(
-    cases: Sequence[Case],
+def _by_group(
+    groups: Mapping[str, list[Case]],
     budgets: Mapping[str, int],
+    cases: Sequence[Case],
     select: Callable[[Sequence[Case], int, Mapping[str, Any]], list[Ruling]],
 ) -> list[Ruling]:
     """Of each source as many as its budget says. Sources that have one and no problem are named in the context."""
-    groups: dict[str, list[Case]] = {source: [] for source in budgets}
-    for case in cases:
-        if case.problem.source in groups:
-            groups[case.problem.source].append(case)
-    about = {"budgets": dict(budgets), "absent": sorted(source for source, own in groups.items() if not own)}
+    about = {"budgets": dict(budgets), "absent": sorted(budgets.keys() - groups.keys())}
     rulings: dict[str, Ruling] = {}
-    for source, own in groups.items():
-        told = select(own, budgets[source], {"source": source, **about})
-        rulings |= zip((case.problem.id for case in own), told, strict=True)
+    for name in budgets.keys() & groups.keys():
+        told = select(groups[name], budgets[name], {"source": name, **about})
+        rulings |= zip((case.problem.id for case in groups[name]), told, strict=True)
     other = failed("its source has no budget", context=about)
     return [rulings.get(case.problem.id, other) for case in cases]
 

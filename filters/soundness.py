@@ -16,7 +16,7 @@ import orjson
 from filters.answers import QUOTED, label
 from filters.rule import Case, Check, Ruling, failed, passed, unsure
 from filters.verifiers import VERIFIERS, choice
-from pipelines.records import Problem
+from pipelines.records import Problem, to_json
 
 
 def sound(case: Case, check: Check) -> list[Ruling]:
@@ -122,6 +122,13 @@ def _unlike(reference: str, own: str) -> Iterable[str]:
     return [sign * max(3, len(own))]
 
 
+def _spoilt_link(reference: str, own: str) -> Iterable[str]:
+    """All answers but one as they should be."""
+    parts: list[str] = orjson.loads(own)
+    spoilt = [next(iter(_spoilt_number(part, part))) for part in parts]
+    return [to_json([*parts[:place], wrong, *parts[place + 1 :]]) for place, wrong in enumerate(spoilt)]
+
+
 _STUB = """
 def {name}({own}*given, **named):
     return None
@@ -174,5 +181,6 @@ _WAYS: dict[str, Callable[[str, str], Iterable[str]]] = {
     "exact": _spoilt_text,
     "fuzzy": _unlike,
     "code": _spoilt_code,
+    "chain": _spoilt_link,
     "schema": lambda reference, own: ["{"],  # no JSON at all
 }

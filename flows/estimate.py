@@ -55,13 +55,15 @@ async def take(name: str, *, changes: Sequence[str] = (), rows: int = 20) -> Pil
     from pipelines.estimate import pilot_of
     from pipelines.gc import using
     from pipelines.inference.budget import Purse
+    from pipelines.mirror import opened as opened_store
     from pipelines.store import data_folder
 
     recipe, data = prepare(name, changes=changes), data_folder()
     State(data / "runs" / recipe.name / "state.json").settle(recipe)
     draws = rows if recipe.available is None else min(rows, recipe.available)
+    mirror = await asyncio.to_thread(opened_store, data)  # before the folder is held: it takes out purges
     with using(data):
-        async with opened(recipe, data, purse=Purse(recipe.models, recipe.budget)) as run:
+        async with opened(recipe, data, purse=Purse(recipe.models, recipe.budget), mirror=mirror) as run:
             began = time.monotonic()
             shard = await _draws(recipe, draws, run)
             speed = _speed(run, time.monotonic() - began)

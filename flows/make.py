@@ -144,11 +144,12 @@ def _release(recipe: Recipe, data: Path, mill: Mill, stop: int, counts: dict[str
 async def preview(name: str, *, changes: Sequence[str] = (), rows: int = 3) -> tuple[Recipe, Shard]:
     """Take the first draws through the whole line, for looking at. A run then has their replies for free."""
     recipe = prepare(name, changes=changes)
+    mirror = await asyncio.to_thread(opened_store, data_folder())  # before the folder is held: it takes out purges
     with using(data_folder()):
-        return await _preview(recipe, rows)
+        return await _preview(recipe, rows, mirror)
 
 
-async def _preview(recipe: Recipe, rows: int) -> tuple[Recipe, Shard]:
-    async with opened(recipe, data_folder()) as run:
+async def _preview(recipe: Recipe, rows: int, mirror: Mirror | None) -> tuple[Recipe, Shard]:
+    async with opened(recipe, data_folder(), mirror=mirror) as run:
         limit = rows if recipe.available is None else min(rows, recipe.available)
         return recipe, await directly(recipe, 0, limit, run)

@@ -37,7 +37,12 @@ TITLES = {
     "posed": "Posed question",
     "task": "Question",
     "form": "The same in another form",
+    "composed": "Chain of problems",
+    "single": "One of them by itself",
     "judge": "Task of judging",
+    "judgement": "Task of judging, with a known answer",
+    "vary": "Task of varying",
+    "varied": "Another question, close to it",
 }
 
 
@@ -188,7 +193,7 @@ def _section(title: str, problem: Problem) -> Rule:
 
 def _about(posed: Posed, look: Look) -> Iterator[RenderableType]:
     """What is asked, the plan and the verdicts; a task that was put to a model is told by its attempts' prompt."""
-    if posed.problem.kind not in ("pose", "judge") or not posed.attempts:
+    if posed.problem.kind not in ("pose", "judge", "judgement", "vary") or not posed.attempts:
         yield from _question(posed.problem, look)
     if posed.plan in look.plans:
         yield from labelled("plan", posed.plan or "", look.prompt)

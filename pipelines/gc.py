@@ -26,7 +26,6 @@ from pipelines import lease, mirrored_outputs
 from pipelines.merge import SETTLED, Busy, Merged, Needed, everything, foretold, merge, nobody
 from pipelines.mirror import Mirror, opened
 from pipelines.records import digest
-from pipelines.release import versions
 from pipelines.segment import Entry
 from pipelines.store import checksum
 
@@ -86,6 +85,7 @@ def collect(
             rubbish = find_rubbish(data, older_than=older_than, now=now, mirror=mirror)
             freed = sum(size(path) for path in _all(rubbish))
             if mirror:
+                mirror.check_house()
                 mirrored_outputs.remove(mirror.remote, data, rubbish.unneeded)
             remove(rubbish)
             if mirror and replies:
@@ -96,6 +96,7 @@ def collect(
                 follow = (journal := mirror.journal()).follow
                 journal.sweep()
                 journal.adopt(lambda index: replies)
+                mirror.check_house()  # a run that began since then may need what nobody did
             merged = merge(data / "journal", needed=needed, settled=settled, follow=follow)
     except InUse:
         merged = UNTOUCHED if mirror else merge(data / "journal", settled=settled)
@@ -263,7 +264,7 @@ def needed_replies(data: Path, *, since: float, but: Rubbish = NOTHING) -> Neede
     """What tells whether a reply is needed: it became durable `since` then, a fact names it, or no model said it."""
     gone = set(_all(but))
     folders = [folder for folder in outputs(data) if folder not in gone]
-    folders += [version / "facts" for home in sorted((data / "datasets").glob("*")) for version in versions(home)]
+    folders += [path.with_name("facts") for path in sorted((data / "datasets").glob("*/v*/version.json"))]
     keys = {bytes.fromhex(key) for key in _requests(folders)}
 
     def needed(entry: Entry) -> bool:

@@ -19,6 +19,7 @@ import fcntl
 import logging
 import os
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -109,7 +110,7 @@ class JournalMirror:
         for name, stored in there.items():
             if stored.is_gone:
                 _drop(self._copy(name))
-                _drop(self._own / f"{name}.log")
+                self._let_go(name)
             elif self._is_own(name, stored):
                 if stored == Stored({}, self._own.joinpath(f"{name}.log").stat().st_size, True):
                     self._stored.add(name)
@@ -131,7 +132,9 @@ class JournalMirror:
             log.warning("the journal's last segment stays in parts: %s", error)
 
     def fetch(self, name: str, offset: int) -> None:
-        """Bring the frame at `offset` of a finished segment here, and what lies around it."""
+        """Bring the frame at `offset` of a finished segment here, and what lies around it, unless it was removed."""
+        if not self._copy(name).exists():
+            return
         start = offset // BLOCK * BLOCK
         content = self._read(name, start, start + BLOCK + HEADER.size)
         header = content[offset - start :][: HEADER.size]
@@ -147,6 +150,9 @@ class JournalMirror:
             segment.close()
         for index in sorted(self._elsewhere.glob("*.idx")):
             copy = index.with_suffix(".log")
+            if not copy.exists():  # somebody was killed while moving or dropping it
+                index.unlink()
+                continue
             whole = Index.open(index, of_size=copy.stat().st_size)
             if whole is None or wanted(whole):
                 self._copy_whole(copy.stem, copy.stat().st_size)
@@ -165,7 +171,9 @@ class JournalMirror:
             self._finish(self._own / f"{new}.idx")
             self._stored.add(new)
         for name in old:
-            self._remote.put(f"journal/{name}.gone", b"merged")
+            log = self._own / f"{name}.log"  # its size tells how much of it stands elsewhere now
+            told = b"%d" % log.stat().st_size if log.exists() else b"merged"
+            self._remote.create(f"journal/{name}.gone", told)
             parts = self._remote.sizes(f"journal/{name}")
             self._remote.remove([f"journal/{name}.idx", f"journal/{name}.log", *parts])
 
@@ -185,6 +193,21 @@ class JournalMirror:
             return True
         _drop(own)
         return False
+
+    def _let_go(self, name: str) -> None:
+        """Drop a segment of ours that another machine has merged. One that is longer than it was there holds what the
+        store never got: it stays under a new name, once nobody appends to it any more."""
+        own = self._own / f"{name}.log"
+        told = (self._remote.get(f"journal/{name}.gone") or b"") if own.exists() else b""
+        if not (told.isdigit() and own.stat().st_size > int(told)):
+            _drop(own)
+            return
+        segment = Segment.open(own)  # which finishes it if its writer is gone
+        segment.close()
+        if not segment.grows:
+            kept = own.with_name(f"{name.partition('-')[0]}-{uuid.uuid4().hex[:8]}.log")
+            own.rename(kept)
+            own.with_suffix(".idx").rename(kept.with_suffix(".idx"))
 
     def _finish(self, index: Path) -> None:
         """The log, the index, and then nothing else: in this order, so that wherever it breaks off all is there."""

@@ -100,6 +100,14 @@ def refuse_if_held(remote: Remote, name: str, *, folder: str) -> None:
     _refuse_if_held(remote, name, _generations(remote, name), holder(folder))
 
 
+def end_overdue(remote: Remote, name: str) -> None:
+    """Let who held a dataset, and never gave it back, find out when it wakes: things were removed meanwhile."""
+    generations = _generations(remote, name)
+    if generations and read(remote.get(generations[-1]))["until"]:
+        remote.create(f"{place(name)}/{int(generations[-1][-20:]) + 1:020d}", orjson.dumps({"until": 0}))
+        remote.remove(generations)
+
+
 def _generations(remote: Remote, name: str) -> list[str]:
     return [each for each in remote.sizes(place(name)) if each[-20:].isdigit()]
 
@@ -128,7 +136,7 @@ def way_out(name: str) -> str:
 
 
 def holder(folder: str) -> str:
-    """A copy of a data folder on another machine is not the same one."""
+    """A copy of a data folder is not the same one: `folder` tells its path, too."""
     return f"{folder} on {socket.gethostname()}"
 
 

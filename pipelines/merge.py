@@ -236,6 +236,13 @@ def _write(path: Path, group: Sequence[Path], needed: Needed) -> tuple[int, int,
     return written, dropped, offsets
 
 
+def tidied(folder: Path, follow: Follow = nobody) -> None:
+    """Tidy up while nobody else does. Raises Busy."""
+    if folder.is_dir():
+        with _alone(folder):
+            tidy(folder, follow)
+
+
 def tidy(folder: Path, follow: Follow = nobody) -> None:
     """Finish, or take back, what a killed process left half done."""
     for intent in sorted(folder.glob("*.merged.json")):

@@ -20,7 +20,7 @@ import logging
 import os
 import threading
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ import orjson
 
 from pipelines import mirrored_outputs, mirrored_versions
 from pipelines.journal_mirror import JournalMirror
-from pipelines.lease import HOUSE, Busy, Lease, refuse_if_held
+from pipelines.lease import HOUSE, Busy, Lease, end_overdue, refuse_if_held
 from pipelines.records import digest
 from pipelines.remote import BadStore, Remote, StoreDown, at_once, remote_at, store_url
 from pipelines.store import Output, replace
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MARKER = "store.json"
+
+PURGING = "house/purging"
+"""In the store: the requests of a purge that goes on, or broke off."""
 
 STATE = ("state.json", "budget.json")
 """What a run must know of how far it has come, and is put before anything that was made since."""
@@ -51,6 +54,15 @@ def opened(data: Path) -> Mirror | None:
     there. Raises BadStore, StoreDown, or Busy.
     """
     url, marker = store_url(), data / MARKER
+    if url is None and not marker.is_file():
+        return None
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "opening").open("a+b") as lock:  # several processes may be the first
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _opened(data, url, marker)
+
+
+def _opened(data: Path, url: str | None, marker: Path) -> Mirror | None:
     known = orjson.loads(marker.read_bytes()) if marker.is_file() else {}
     if known and known["store"] != url:
         wanted = f"set THOUGHTMILL_STORE={known['store']}, or another THOUGHTMILL_DATA"
@@ -58,7 +70,6 @@ def opened(data: Path) -> Mirror | None:
     if url is None:
         return None
     mirror = Mirror(remote_at(url), data, folder=known.get("folder") or uuid.uuid4().hex)
-    data.mkdir(parents=True, exist_ok=True)
     mirror.sync_tombstones()
     followed = _follow_purges(mirror, data, set(known.get("purged", [])), is_new=not known)
     if not known:
@@ -98,6 +109,8 @@ class Mirror:
         self.folder = folder
         self.remote = remote
         self._data = data
+        self._holder = f"{folder} in {data.absolute()}"  # of leases: a copy of the folder is another one
+        self.check_house: Callable[[], None] = lambda: None  # raises Busy where `house` was lost meanwhile
         self._put: dict[Path, bytes] = {}  # what the store has of files that change
         self._states: list[Path] = []  # those that outputs rely on
         self._putting = threading.Lock()
@@ -130,9 +143,10 @@ class Mirror:
     async def run(self, name: str) -> AsyncIterator[None]:
         """Hold a dataset for one run: what the store knows of it is here when it begins, and what it made is in the
         store when it ends. Raises Busy or StoreDown."""
-        lease = await asyncio.to_thread(Lease, self.remote, name, folder=self.folder)
+        lease = await asyncio.to_thread(Lease, self.remote, name, folder=self._holder)
         try:
-            await asyncio.to_thread(refuse_if_held, self.remote, HOUSE, folder=self.folder)
+            await asyncio.to_thread(refuse_if_held, self.remote, HOUSE, folder=self._holder)
+            await asyncio.to_thread(end_overdue, self.remote, HOUSE)
             await asyncio.to_thread(self.pull_run, name)
             try:
                 yield
@@ -164,6 +178,8 @@ class Mirror:
         """Put what a run has made: its versions, if it is still the one that may, and what is known of it."""
         lease.check()
         self.sync_versions(name)
+        shards = self._data / "runs" / name / "shards.jsonl"
+        mirrored_outputs.put_lacking(self.remote, self._data, shards.read_bytes() if shards.is_file() else b"")
         self._put_files(name)
 
     def _try_to_put_files(self, name: str) -> None:
@@ -198,17 +214,19 @@ class Mirror:
                 replace(_seen(path), content)
 
     @contextlib.contextmanager
-    def house(self) -> Iterator[None]:
+    def house(self) -> Iterator[Lease]:
         """Hold the whole store, for removing things from it: no other data folder makes a dataset meanwhile.
 
         Who makes one looks for this after taking its lease, as this looks for leases after taking its own, so that
         of the two one at least sees the other. Raises Busy.
         """
-        lease = Lease(self.remote, HOUSE, folder=self.folder)
+        lease = Lease(self.remote, HOUSE, folder=self._holder)
         try:
             held = {path.split("/")[1] for path in self.remote.sizes("runs") if "/lease/" in path}
-            at_once(lambda name: refuse_if_held(self.remote, name, folder=self.folder), sorted(held))
-            yield
+            at_once(lambda name: refuse_if_held(self.remote, name, folder=self._holder), sorted(held))
+            at_once(lambda name: end_overdue(self.remote, name), sorted(held))
+            self.check_house = lease.check
+            yield lease
         finally:
             lease.release()
 
@@ -217,13 +235,14 @@ class Mirror:
     def sync_tombstones(self) -> None:
         """Take in what was forgotten elsewhere, and tell of what was forgotten here."""
         path = self._data / "tombstones.jsonl"
-        here = {digest(line.decode()): line for line in (whole_lines(path) if path.exists() else [])}
+        here = {_name_of(line): line for line in (whole_lines(path) if path.exists() else [])}
+        here.pop("", None)  # whoever reads the tombstones says so
         there = {name.rpartition("/")[2]: size for name, size in self.remote.sizes("tombstones").items()}
         for key in sorted(key for key, line in here.items() if there.get(key) != len(line)):
             self.remote.put(f"tombstones/{key}", here[key])
         names = sorted(there.keys() - here.keys())
         told = at_once(lambda key: self.remote.get(f"tombstones/{key}", 0), names)
-        lines = [line for key, line in zip(names, told, strict=True) if line and digest(line.decode()) == key]
+        lines = [line for key, line in zip(names, told, strict=True) if line and _name_of(line) == key]
         if lines:
             with path.open("a+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
@@ -240,11 +259,22 @@ class Mirror:
             name: orjson.loads(each)["requests"] for name, each in zip(names, told, strict=True) if _is_whole(each)
         }
 
+    def begun_purge(self) -> set[bytes]:
+        """The requests of a purge that was begun and broke off."""
+        told = self.remote.get(PURGING) or b""
+        return {bytes.fromhex(each) for each in orjson.loads(told)} if _is_whole(told) else set()
+
+    def begin_purge(self, requests: Set[str]) -> None:
+        """Remember the requests of a purge until it is told."""
+        if requests:
+            self.remote.put(PURGING, orjson.dumps(sorted(requests)))
+
     def tell_purged(self, requests: Set[str], stones: Sequence[str]) -> None:
         """Tell every other data folder of a purge; this one has done it."""
         told = orjson.dumps({"requests": sorted(requests), "tombstones": sorted(stones)})
         name = digest(told.decode())
         self.remote.put(f"purged/{name}", told)
+        self.remote.remove([PURGING])
         marker = self._data / MARKER
         known = orjson.loads(marker.read_bytes()) if marker.is_file() else {}
         replace(marker, orjson.dumps({**known, "purged": sorted({*known.get("purged", []), name})}))
@@ -281,6 +311,14 @@ class Mirror:
 def whole_lines(path: Path) -> list[bytes]:
     """The lines of a file that were completely written."""
     return path.read_bytes().rpartition(b"\n")[0].splitlines()
+
+
+def _name_of(line: bytes) -> str:
+    """What a tombstone is called in the store; nothing where it is damaged."""
+    try:
+        return digest(line.decode())
+    except UnicodeDecodeError:
+        return ""
 
 
 def _seen(path: Path) -> Path:

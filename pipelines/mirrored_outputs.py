@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import re
 from collections.abc import Iterable, Set
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,21 @@ UNDER = "runs/outputs"
 
 def put_all(remote: Remote, data: Path) -> None:
     """Put every output that is here, however it came."""
+    at_once(partial(_put, remote, data), sorted((data / UNDER).glob("*/*/manifest.json")))
 
-    def put(manifest: Path) -> None:
-        for path in (*sorted(manifest.parent.glob("*.parquet")), manifest):
-            remote.put(_name(data, path), path.read_bytes())
 
-    at_once(put, sorted((data / UNDER).glob("*/*/manifest.json")))
+def put_lacking(remote: Remote, data: Path, shards: bytes) -> None:
+    """Put those outputs of a run that were here when it began, and which the store has no more: somebody collected
+    them there while no run listed them."""
+    there = remote.sizes(UNDER)
+    listed = [data / UNDER / name / "manifest.json" for name in names_in(shards)]
+    lacking = [path for path in listed if path.exists() and _name(data, path) not in there]
+    at_once(partial(_put, remote, data), lacking)
+
+
+def _put(remote: Remote, data: Path, manifest: Path) -> None:
+    for path in (*sorted(manifest.parent.glob("*.parquet")), manifest):
+        remote.put(_name(data, path), path.read_bytes())
 
 
 def fetch(remote: Remote, data: Path, folder: Path) -> Output | None:

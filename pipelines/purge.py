@@ -28,7 +28,7 @@ from pipelines.beyond_reach import OF_STORES, beyond_reach
 from pipelines.emptied import empty, is_half_done
 from pipelines.gc import Rubbish, alone, left_over, outputs, remove
 from pipelines.indexes import ACCEPTED
-from pipelines.merge import Follow, is_to_be_cut, merge, nobody, tidy
+from pipelines.merge import Follow, is_to_be_cut, merge, nobody, tidied
 from pipelines.migrate import present_file
 from pipelines.mirror import Mirror, opened
 from pipelines.records import Attempt, Facts, Problem, Turn, Verdict
@@ -74,7 +74,8 @@ def purge(data: Path, *, watch: Callable[[str], None] = lambda told: None) -> Pu
         watch("bringing here what the store has")
         mirror.bring()
         drop = partial(_drop, mirror, data)
-        done, requests = _purge(data, partial(_out_of_store, data / "journal", mirror), watch, mirror.keep, drop)
+        take_out, begun = partial(_out_of_store, data / "journal", mirror), mirror.begun_purge()
+        done, requests = _purge(data, take_out, watch, mirror.keep, drop, begun)
         for home in _homes(data):
             mirror.sync_versions(home.name)
         mirror.tell_purged(requests, [stone.id for stone in read_stones(data)])
@@ -96,6 +97,7 @@ def follow(data: Path, mirror: Mirror, requests: Set[str]) -> None:
 
 def _out_of_store(folder: Path, mirror: Mirror, keys: Set[bytes]) -> int:
     """Take the replies to these requests out of the journal, whoever journaled them; their number."""
+    mirror.begin_purge({key.hex() for key in keys})  # once versions are empty nobody knows them any more
     journal = mirror.journal()
     journal.sweep()
     journal.adopt(lambda index: any(index.offsets(key) for key in keys))
@@ -109,7 +111,7 @@ def _merged(folder: Path, follow: Follow, keys: Set[bytes]) -> int:
         return entry.key not in keys
 
     if not any(is_to_be_cut(path, needed) for path in folder.glob("*.log")):
-        tidy(folder, follow)
+        tidied(folder, follow)
         return 0
     return merge(folder, needed=needed, settled=0, follow=follow).replies
 

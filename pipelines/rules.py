@@ -45,7 +45,9 @@ def bind_rule(given: Any, where: str, folder: Path) -> BoundRule:
 
 
 NAMING = ("by", "difficulty", "strategies")  # parameters that name a rule
-READING = {"rip": "worst_reward", "worst_reward": "reward", "label": "answer_matches"}  # rules that always read one
+# Rules that always read one.
+READING = {"rip": "worst_reward", "worst_reward": "reward", "label": "answer_matches", "agreed": "runs"}
+READING |= {"thought_picks": "thought_class"}
 OWN = {"domain", "source", "format", "verifier"}  # what a problem says by itself
 FILES = {"contamination": "against", "s2l": "losses"}  # without which a rule can tell nothing
 

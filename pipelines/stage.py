@@ -137,6 +137,7 @@ class Shard:
         self.out: dict[int, str] = {}  # draw → the verdict that took it out
         self.forgotten: set[int] = set()  # those of them of which nothing may be left
         self._problems: dict[str, Problem] = {}
+        self._in_draw: dict[int | None, list[str]] = defaultdict(list)
         self._attempts: dict[str, Attempt] = {}
         self._at: dict[str, list[Attempt]] = defaultdict(list)
         self._about: dict[str, list[Verdict]] = defaultdict(list)
@@ -151,6 +152,8 @@ class Shard:
         self.facts.extend(output.facts)
         self.out |= dict(output.out)
         for problem in output.facts.problems:
+            if problem.id not in self._problems:
+                self._in_draw[problem.draw].append(problem.id)
             self._problems[problem.id] = problem
         for attempt in output.facts.attempts:
             self._attempts[attempt.id] = attempt
@@ -174,6 +177,10 @@ class Shard:
             [each for each in found if (self._last_said(each, rule) == "pass") == (rule == only)] if only else found
         )
 
+    def made_of(self, problem: Problem) -> list[Problem]:
+        """The problems that a problem was made of, such as the seeds of a draw."""
+        return [self._problems[id] for id in problem.parents if id in self._problems]
+
     def _last_said(self, problem: Problem, rule: str) -> str | None:
         told = [each for each in self._about.get(problem.id, ()) if each.rule.partition("@")[0] == rule]
         return told[-1].status if told else None
@@ -192,6 +199,11 @@ class Shard:
         subjects = [problem.id, *(attempt.id for attempt in attempts)]
         verdicts = [verdict for id in subjects for verdict in self._about.get(id, ())]
         return Case(problem, posing, attempts, verdicts)
+
+    def whole(self, problem: Problem) -> Case:
+        """The same, with the problems that stages put beside it."""
+        others = (self._problems[id] for id in self._in_draw.get(problem.draw, ()) if id != problem.id)
+        return self.case(problem)._replace(beside=[self.case(each) for each in others])
 
 
 class Order:

@@ -2,9 +2,9 @@
 
 A template `solve/boxed` is the file `prompts/solve/boxed.md`, or a file of that name in the folder of the recipe
 that uses it. Its header says what it asks, what it expects back and where it comes from, and which of its variables
-are private (a hint, a reference: shown to this model, and in no prompt that is exported); only the text below it is
-sent. `{{name}}` stands for a value; a line `[system]` or `[user]` begins a message, and without one the whole text
-is the user's message.
+are private (a hint, a reference: shown to this model, and in no prompt that is exported; `all` where its own words
+are so, too); only the text below it is sent. `{{name}}` stands for a value; a line `[system]` or `[user]` begins a
+message, and without one the whole text is the user's message.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _split_header(name: str, text: str) -> tuple[dict[str, str], str]:
 def _private(name: str, header: Mapping[str, str], variables: frozenset[str]) -> list[str]:
     """The variables that its header calls private: what they hold is for this model and for no training prompt."""
     named = [each.strip() for each in header.get("private", "").split(",") if each.strip()]
-    if unknown := set(named) - variables:
+    if unknown := set(named) - variables - {"all"}:
         raise TemplateError(f"prompt {name!r} calls {_names(unknown)} private; it asks for {_names(variables)}")
     return named
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from filters.verifiers import (
     assignment,
+    chain,
     choice,
     code,
     constraints,
@@ -120,7 +121,10 @@ VERIFIERS: dict[str, Verifier] = {
         example=('{"variables": {"a": [0, 9]}, "constraints": ["a > 3"], "objective": {"minimize": "a"}}', "a = 4"),
         packages=("z3-solver",),
     ),
-    "judging": _from(judgement, version=1, example=("yes", "yes"), compares=True),
+    "chain": _from(
+        chain, version=1, example=('{"chain": ["3", "4"]}', '["3", "4"]'), packages=("math-verify", "sympy")
+    ),
+    "judging": _from(judgement, version=2, example=("yes", "yes"), compares=True),
 }
 
 

@@ -19,6 +19,7 @@ Preference = Literal["A", "B", "tie"]
 MARKS = (
     *("task", "reference", "response", "response_a", "response_b", "trace", "question_a", "question_b"),
     *("reason", "verdict", "score", "level", "strategies", "step"),
+    *("criteria", "solution", "comparison", "score_a", "score_b", "critique", "domain", "topic", "verbosity"),
 )
 _GAP = r"[\s\u00ad\u200b-\u200f\u2060-\u2064\ufeff]{0,9}"  # what may be hidden inside of a mark
 _MARK = re.compile(
@@ -67,6 +68,7 @@ def spoken(text: str) -> str:
 _OPENED = re.compile(r"<verdict>", re.IGNORECASE)
 _VERDICT = re.compile(r"<verdict>[\s*\[\"']{0,9}([a-z]{1,10}(?: [a-z])?)[\s*\].\"']{0,9}</verdict>", re.IGNORECASE)
 _SCORE = re.compile(r"<score>\s*(-?\d{1,3}(?:\.\d{1,6})?)\s*(?:/\s*10)?\s*</score>")
+_SCORES = re.compile(r"<score_(a|b)>\s{0,9}(\d{1,2}(?:\.\d{1,6})?)\s{0,9}</score_\1>", re.IGNORECASE)
 _YES_OR_NO = {"yes": True, "correct": True, "no": False, "incorrect": False}
 _PREFERRED: dict[str, Preference] = {"a": "A", "response a": "A", "b": "B", "response b": "B", "tie": "tie"}
 
@@ -89,6 +91,20 @@ def read_score(text: str) -> float | None:
     """The score in a judgement, from 0 to 10; None for several different ones, of which one may be quoted."""
     found = {float(score) for score in _SCORE.findall(text)}
     return found.pop() if len(found) == 1 and 0 <= min(found) <= 10 else None
+
+
+def read_scores(text: str) -> tuple[float, float] | None:
+    """The scores of both responses, A's first, each from 0 to 10; None unless each has exactly one."""
+    found = {(which.lower(), float(score)) for which, score in _SCORES.findall(spoken(text))}
+    scores = dict(found)
+    if len(found) != 2 or scores.keys() != {"a", "b"} or max(scores.values()) > 10:
+        return None
+    return scores["a"], scores["b"]
+
+
+def speaks_in_words(text: str) -> bool:
+    """Whether a reply opens a `<verdict>` at all, readable or not."""
+    return bool(_OPENED.search(spoken(text)))
 
 
 def _last_word(text: str) -> str:

@@ -18,6 +18,7 @@ TITLES = {
     "posed": "The problem",
     "judge": "The task: judge",
     "task": "The problem",
+    "composed": "The chain of problems",
 }
 
 

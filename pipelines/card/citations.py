@@ -105,6 +105,10 @@ PAPERS: dict[str, Paper] = {
         "Making Large Language Models Better Reasoners with Step-Aware Verifier",
         "Yifei Li and Zeqi Lin and Shizhuo Zhang and Qiang Fu and Bei Chen and Jian-Guang Lou and Weizhu Chen",
     ),
+    "2207.10397": Paper(
+        "CodeT: Code Generation with Generated Tests",
+        "Bei Chen and Fengji Zhang and Anh Nguyen and Daoguang Zan and Zeqi Lin and Jian-Guang Lou and Weizhu Chen",
+    ),
     "2212.10560": Paper(
         "Self-Instruct: Aligning Language Models with Self-Generated Instructions",
         "Yizhong Wang and Yeganeh Kordi and Swaroop Mishra and Alisa Liu and Noah A. Smith and Daniel Khashabi and"
@@ -113,6 +117,10 @@ PAPERS: dict[str, Paper] = {
     "2302.09664": Paper(
         "Semantic Uncertainty: Linguistic Invariances for Uncertainty Estimation in Natural Language Generation",
         "Lorenz Kuhn and Yarin Gal and Sebastian Farquhar",
+    ),
+    "2304.12244": Paper(
+        "WizardLM: Empowering Large Language Models to Follow Complex Instructions",
+        "Can Xu and Qingfeng Sun and others",
     ),
     "2308.12032": Paper(
         "From Quantity to Quality: Boosting LLM Performance with Self-Guided Data Selection for Instruction Tuning",
@@ -131,9 +139,18 @@ PAPERS: dict[str, Paper] = {
         " Trajectories of Small Models",
         "Yu Yang and Siddhartha Mishra and Jeffrey N. Chiang and Baharan Mirzasoleiman",
     ),
+    "2405.18649": Paper(
+        "Training LLMs to Better Self-Debug and Explain Code",
+        "Nan Jiang and Xiaopeng Li and Shiqi Wang and Qiang Zhou and Soneya Binta Hossain and"
+        " Baishakhi Ray and Varun Kumar and Xiaofei Ma and Anoop Deoras",
+    ),
     "2410.01560": Paper(
         "OpenMathInstruct-2: Accelerating AI for Math with Massive Open-Source Instruction Data",
         "Shubham Toshniwal and Wei Du and Ivan Moshkov and Branislav Kisacanin and Alexan Ayrapetyan and Igor Gitman",
+    ),
+    "2412.09413": Paper(
+        "Imitate, Explore, and Self-Improve: A Reproduction Report on Slow-thinking Reasoning Systems",
+        "Yingqian Min and Zhipeng Chen and others",
     ),
     "2501.18578": Paper(
         "R.I.P.: Better Models by Survival of the Fittest Prompts",
@@ -150,10 +167,18 @@ PAPERS: dict[str, Paper] = {
         "Niklas Muennighoff and Zitong Yang and Weijia Shi and Xiang Lisa Li and Li Fei-Fei and Hannaneh Hajishirzi"
         " and Luke Zettlemoyer and Percy Liang and Emmanuel Candès and Tatsunori Hashimoto",
     ),
+    "2502.03860": Paper(
+        "BOLT: Bootstrap Long Chain-of-Thought in Language Models without Distillation",
+        "Bo Pang and Hanze Dong and others",
+    ),
     "2502.07374": Paper(
         "LLMs Can Easily Learn to Reason from Demonstrations Structure, not content, is what matters!",
         "Dacheng Li and Shiyi Cao and Tyler Griggs and Shu Liu and Xiangxi Mo and Eric Tang and Sumanth Hegde and"
         " Kourosh Hakhamaneshi and Shishir G. Patil and Matei Zaharia and others",
+    ),
+    "2502.14948": Paper(
+        "Learning to Solve and Verify: A Self-Play Framework for Code and Test Generation",
+        "Zi Lin and Sheng Shen and Jingbo Shang and Jason Weston and Yixin Nie",
     ),
     "2504.03380": Paper(
         "Online Difficulty Filtering for Reasoning Oriented Reinforcement Learning",
@@ -168,6 +193,11 @@ PAPERS: dict[str, Paper] = {
         "Syeda Nahida Akter and Shrimai Prabhumoye and Matvei Novikov and Seungju Han and Ying Lin and"
         " Evelina Bakhturina and Eric Nyberg and Yejin Choi and Mostofa Patwary and Mohammad Shoeybi and"
         " Bryan Catanzaro",
+    ),
+    "2504.15362": Paper(
+        "LongPerceptualThoughts: Distilling System-2 Reasoning for System-1 Perception",
+        "Yuan-Hong Liao and Sven Elflein and Liu He and Laura Leal-Taixé and"
+        " Yejin Choi and Sanja Fidler and David Acuna",
     ),
     "2504.21318": Paper(
         "Phi-4-reasoning Technical Report",
@@ -196,6 +226,10 @@ PAPERS: dict[str, Paper] = {
         "Reasoning Gym: Reasoning Environments for Reinforcement Learning with Verifiable Rewards",
         "Zafir Stojanovski and Oliver Stanley and Joe Sharratt and Richard Jones and Abdulhakeem Adefioye and"
         " Jean Kaddour and Andreas Köpf",
+    ),
+    "2506.01716": Paper(
+        "Self-Challenging Language Model Agents",
+        "Yifei Zhou and Sergey Levine and Jason Weston and Xian Li and Sainbayar Sukhbaatar",
     ),
     "2507.01921": Paper(
         "NaturalThoughts: Selecting and Distilling Reasoning Traces for General Reasoning Tasks",
@@ -233,8 +267,16 @@ PAPERS: dict[str, Paper] = {
         "Sicong Leng and Jing Wang and Jiaxi Li and Hao Zhang and Zhiqiang Hu and Boqiang Zhang and Yuming Jiang and"
         " Hang Zhang and Xin Li and Lidong Bing and Deli Zhao and Wei Lu and Yu Rong and Aixin Sun and Shijian Lu",
     ),
+    "2509.24726": Paper(
+        "Socratic-Zero: Bootstrapping Reasoning via Data-Free Agent Co-evolution",
+        "Shaobo Wang and others",
+    ),
     "2510.00915": Paper(
         "Reinforcement Learning with Verifiable yet Noisy Rewards under Imperfect Verifiers",
         "Xin-Qiang Cai and Wei Wang and Feng Liu and Tongliang Liu and Gang Niu and Masashi Sugiyama",
+    ),
+    "2510.08189": Paper(
+        "R-Horizon: How Far Can Your Large Reasoning Model Really Go in Breadth and Depth?",
+        "Yi Lu and others",
     ),
 }

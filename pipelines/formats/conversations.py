@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pipelines.formats.rows import LeftOut, Row, columns, each, messages, pick
+from pipelines.formats.rows import Format, LeftOut, Row, columns, each, messages, pick
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,3 +37,19 @@ def trains_every_answer(row: Row) -> bool:
     """Is each assistant turn to be learned, and nothing else?"""
     told = zip(row["messages"], row["train"], strict=True)
     return all(train == (said["role"] == "assistant") for said, train in told)
+
+
+BEGUN = LeftOut("an answer that begins with what is not to be learnt, which cannot be said here")
+
+
+def from_the_start(kinds: Mapping[str, Format]) -> dict[str, Format]:
+    """A consumer's formats, and where it has none for them also the thoughts of which all is to be learnt."""
+    if "messages" not in kinds or "begun" in kinds:
+        return dict(kinds)
+    plain = kinds["messages"]
+    return {**kinds, "begun": plain._replace(render=lambda rows: _from_the_start(rows, plain))}
+
+
+def _from_the_start(rows: Iterator[Row], plain: Format) -> Iterator[Row | LeftOut]:
+    for row in rows:
+        yield from [BEGUN] if row["begun"] else plain.render(iter([row]))

@@ -62,6 +62,7 @@ def each(change: Callable[[Row], Row | LeftOut]) -> Callable[[Iterator[Row]], It
 KINDS = {
     "turns": ("messages", "train"),
     "twins": ("messages", "thinking"),
+    "begun": ("messages", "begun"),
     "messages": ("messages",),
     "preference": ("prompt", "chosen", "rejected"),
     "process": ("prompt", "steps", "labels"),
@@ -117,6 +118,13 @@ def characters(messages: Sequence[Message]) -> int:
 
 def _of_messages(row: Row) -> str | None:
     return _of_conversation(row["messages"]) or _ends_with(row["messages"], "assistant")
+
+
+def _of_begun(row: Row) -> str | None:
+    wrong = _of_messages(row)
+    if not wrong and not 0 <= row["begun"] < len(row["messages"][-1]["content"].rstrip()):
+        return "an answer of which nothing is to be learnt"
+    return wrong
 
 
 def _of_turns(row: Row) -> str | None:
@@ -184,6 +192,7 @@ def _ends_with(messages: Sequence[Message], role: str) -> str | None:
 _CHECKS: dict[str, Callable[[Row], str | None]] = {
     "turns": _of_turns,
     "twins": _of_messages,
+    "begun": _of_begun,
     "messages": _of_messages,
     "preference": _of_preference,
     "process": _of_process,

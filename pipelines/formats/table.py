@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipelines.formats import (
     axolotl,
+    conversations,
     llama_factory,
     nemo_rl,
     nemotron,
@@ -17,7 +18,7 @@ from pipelines.formats import (
 )
 from pipelines.formats.rows import Format
 
-CONSUMERS: dict[str, dict[str, Format]] = {
+_CONSUMERS: dict[str, dict[str, Format]] = {
     "trl": trl.FORMATS,
     "trl-messages": trl.MESSAGES,
     "verl": verl.FORMATS,
@@ -32,6 +33,8 @@ CONSUMERS: dict[str, dict[str, Format]] = {
     "nemotron": nemotron.FORMATS,
     "verifiers": verifiers.FORMATS,
 }
+
+CONSUMERS = {consumer: conversations.from_the_start(kinds) for consumer, kinds in _CONSUMERS.items()}
 """Under the name that `export --to` takes."""
 
 FORMATS: dict[tuple[str, str], Format] = {

@@ -59,13 +59,34 @@ def twin_schema() -> pa.Schema:
     return completed_schema().append(pa.field("chat_template_kwargs", kwargs))
 
 
+def begun(row: Row) -> Row:
+    """The answer in two, cut where the loss begins."""
+    said, at = row["messages"][-1]["content"], row["begun"]
+    told = {"asked": row["messages"][:-1], "begun": said[:at], "rest": said[at:]}
+    return {**told, **pick(row, "problem_id", "attempt_id")}
+
+
+def begun_schema() -> pa.Schema:
+    """One row for each answer: what was asked, what of the answer is not to be learnt, and what is."""
+    import pyarrow as pa
+
+    ids = dict.fromkeys(("problem_id", "attempt_id"), pa.string())
+    return columns(asked=messages(), begun=pa.string(), rest=pa.string(), **ids)
+
+
 def rl(row: Row) -> Row:
-    told = pick(row, "prompt", "answer", "verifier", "problem_id", "domain", "pass_rate", "sampling_weight")
+    """What rewards read: the reference for our verifiers, and as `solution` for those that read mathematics."""
+    told = pick(
+        row, "prompt", "answer", "verifier", "problem_id", "domain", "pass_rate", "sampling_weight", "pair_id"
+    )
     return {**told, "solution": reference(row["answer"]) if row["verifier"] in BOXED else ""}
 
 
 def rl_schema() -> pa.Schema:
-    """One row for each problem; all columns but `prompt` reach the reward functions."""
+    """One row for each problem; all columns but `prompt` reach the reward functions.
+
+    `pair_id` is there for tasks of judging, whose rewards may look at both tasks of a pair (`filters.pair_rewards`).
+    """
     import pyarrow as pa
 
     return columns(
@@ -77,6 +98,7 @@ def rl_schema() -> pa.Schema:
         domain=pa.string(),
         pass_rate=pa.float64(),
         sampling_weight=pa.float64(),
+        pair_id=pa.string(),
     )
 
 
@@ -157,6 +179,23 @@ def messages_training(made: Made) -> str:
     )
 
 
+def begun_training(made: Made) -> str:
+    """Fine-tuning on answers that go on from where the loss begins."""
+    return _snippet(
+        "from transformers import AutoTokenizer\nfrom trl import SFTConfig, SFTTrainer",
+        'speaks = AutoTokenizer.from_pretrained("Qwen/Qwen3-0.6B")\n\n\n'
+        "def rendered(row):\n"
+        '    asked = speaks.apply_chat_template(row["asked"], add_generation_prompt=True, tokenize=False)\n'
+        '    return {"prompt": asked + row["begun"], "completion": row["rest"] + speaks.eos_token}\n\n\n'
+        "rows = rows.map(rendered, remove_columns=rows.column_names)\n"
+        'args = SFTConfig(output_dir="out")\n'
+        'trainer = SFTTrainer("Qwen/Qwen3-0.6B", args=args, train_dataset=rows, processing_class=speaks)',
+        "`begun` is a thought that went wrong, up to where it turns: the model reads it, and the loss is on `rest`"
+        " alone. Conversations cannot say that to TRL, so prompt and completion are rendered to text first. A chat"
+        " template that opens the thought by itself doubles the `<think>` of the answer: cut one of them.",
+    )
+
+
 def rl_training(made: Made) -> str:
     """GRPO with this package's own rewards."""
     return _snippet(
@@ -203,6 +242,7 @@ def process_training(made: Made) -> str:
 FORMATS = {
     "messages": Format("SFTTrainer", each(completed), completed_schema, sft_training),
     "twins": Format("SFTTrainer", each(twin), twin_schema, sft_training),
+    "begun": Format("SFTTrainer", each(begun), begun_schema, begun_training),
     "turns": Format("SFTTrainer", conversations.learned_whole("TRL"), conversations.schema, messages_training),
     "rl": Format("GRPOTrainer, RLOOTrainer", each(rl), rl_schema, rl_training),
     "preference": Format("DPOTrainer, RewardTrainer", each(preference), preference_schema, preference_training),

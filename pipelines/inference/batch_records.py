@@ -186,13 +186,13 @@ def _exchange(folder: Path, remote: Remote) -> None:
 
 
 def _fetch(remote: Remote, copy: Path, steps: Mapping[int, int]) -> None:
-    """Have a copy hold the steps that the store has, in place: it may be open."""
+    """Have a copy hold the steps that the store has, in place: it may be open. Nobody ever sees less than it held."""
     offsets = without_gap(steps)
-    with copy.open("a+b") as file:
-        if file.tell() != sum(steps[offset] for offset in offsets):
-            contents = [remote.get(_object(copy.stem, offset)) or b"" for offset in offsets]
-            file.truncate(0)
-            file.write(b"".join(contents))
+    with os.fdopen(os.open(copy, os.O_RDWR | os.O_CREAT, 0o644), "r+b") as file:
+        if os.fstat(file.fileno()).st_size != sum(steps[offset] for offset in offsets):
+            content = b"".join(remote.get(_object(copy.stem, offset)) or b"" for offset in offsets)
+            file.write(content)
+            file.truncate(len(content))
 
 
 @contextlib.contextmanager

@@ -254,12 +254,14 @@ class Batches:
     async def _find(self, record: Record) -> bool:
         """Whether a batch came of the record of another process. As long as that lives it is waited for."""
         while "batch" not in record.told:
-            if record.take():
+            taken = record.take()
+            await to_its_end(record.look)  # what was read of it may be hours old
+            if taken and "batch" not in record.told:
                 return await self._look_for(record)
-            if not await to_its_end(record.exists):
-                return False
-            await asyncio.sleep(FIRST_LOOK)
-            await to_its_end(record.look)
+            if "batch" not in record.told:
+                if not await to_its_end(record.exists):
+                    return False
+                await asyncio.sleep(FIRST_LOOK)
         return True
 
     async def _look_for(self, record: Record) -> bool:

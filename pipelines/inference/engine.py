@@ -101,6 +101,7 @@ class Answer(NamedTuple):
     completion_tokens: int | None
     reasoning_tokens: int | None
     details: str  # a JSON object: the model as the engine names it, logprobs, why it was refused
+    apart: bool = False  # whether the engine itself told its reasoning from its answer
 
 
 THINK = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
@@ -124,7 +125,15 @@ def read(reply: dict[str, Any]) -> list[Answer]:
     answered = _share(usage.get("completion_tokens"), len(choices))
     thought = _share(reasoning, len(choices))
     return [
-        Answer(_turn(choice), finish(choice), asked[i], answered[i], thought[i], _details(reply, choice))
+        Answer(
+            _turn(choice),
+            finish(choice),
+            asked[i],
+            answered[i],
+            thought[i],
+            _details(reply, choice),
+            _reasoning(choice) is not None,
+        )
         for i, choice in enumerate(choices)
     ]
 
@@ -137,11 +146,17 @@ def _turn(choice: dict[str, Any]) -> Turn:
     """The assistant's message, with its reasoning apart, in whichever of three ways it came."""
     message = choice["message"]
     content = message.get("content")
-    reasoning = message.get("reasoning_content") or message.get("reasoning") or None
+    reasoning = _reasoning(choice)
     if reasoning is None and content:
         content, reasoning = split_think(content, cut=finish(choice) == "length")
     calls = message.get("tool_calls")
     return Turn("assistant", content, reasoning, to_json(calls) if calls else None)
+
+
+def _reasoning(choice: dict[str, Any]) -> str | None:
+    """What the engine gave as reasoning, apart from the content."""
+    message = choice["message"]
+    return message.get("reasoning_content") or message.get("reasoning") or None
 
 
 def split_think(content: str, *, cut: bool) -> tuple[str | None, str | None]:

@@ -255,6 +255,7 @@ def _check_types(role: str, given: Mapping[str, Any]) -> None:
         "tokens_per_minute": (int, float),
         "endpoints": (list,),
         "batch": (bool,),
+        "reasoning": (bool,),
     }
     for name, value in given.items():
         if not isinstance(value, wanted[name]) or (isinstance(value, bool) and bool not in wanted[name]):

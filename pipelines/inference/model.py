@@ -94,6 +94,7 @@ class Model:
     requests_per_minute: float | None = None  # for each endpoint, as are the tokens
     tokens_per_minute: float | None = None  # of prompt and answer; an answer counts as max_tokens until it is there
     endpoints: Sequence[Mapping[str, Any]] = ()  # beside `url`: url, and of the above weight, key_env, in_flight, …
+    reasoning: bool | None = None  # whether it thinks at length by itself; None: nobody says
     batch: bool = False  # through the provider's batch API
     serving: Mapping[str, Any] = field(default_factory=dict)  # how a managed engine is started
 

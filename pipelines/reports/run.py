@@ -18,7 +18,7 @@ import orjson
 from pipelines.browse.spans import Span, spans_of_run
 from pipelines.card.about import funnel
 from pipelines.recipe import stage_name
-from pipelines.reports import page
+from pipelines.reports import horizon, page
 from pipelines.reports.chart import Point, chart, clock, rates
 from pipelines.reports.timeline import Told, Wait, read, waits
 from pipelines.store import connect, replace
@@ -50,6 +50,7 @@ class Facts(NamedTuple):
     refusals: list[tuple[Any, ...]]  # role, reason, attempts
     broken: list[tuple[Any, ...]]  # stage, rule, reason, verdicts
     served: list[tuple[Any, ...]]  # role, model, revision, as the engine names it
+    chains: list[horizon.Horizon]  # by their length
 
 
 def write_report(data: Path, name: str) -> Path:
@@ -71,6 +72,7 @@ def report(data: Path, name: str) -> str:
         _head(name, told),
         page.section("How far it came", _numbers(told, last, facts, recipe)),
         page.section("Where the candidates went", *_funnel(recipe, facts)),
+        page.section("Chains beside their parts", page.table(horizon.HEADS, [each.row() for each in facts.chains])),
         page.section("Over time", _charts(told.samples, waited)),
         page.section("What it waited for", _waited(waited)),
         page.section("Trouble", *_trouble(last, facts)),
@@ -121,8 +123,10 @@ def _facts(connection: duckdb.DuckDBPyConnection, books: dict[str, Any], *, is_v
         "select distinct role, model, revision, json_extract_string(details, '$.served') as served"
         f" from (select role, model, revision, details from attempts limit {LOOKED_AT}) order by all"
     )
-    rows = [connection.execute(query).fetchall() for query in (spent, refused, broken, served)]
-    return Facts(books, is_version, *rows)
+    spent, refused, broken, served = (
+        connection.execute(query).fetchall() for query in (spent, refused, broken, served)
+    )
+    return Facts(books, is_version, spent, refused, broken, served, horizon.horizons(connection))
 
 
 def _open_books(connection: duckdb.DuckDBPyConnection, spans: Sequence[Span]) -> dict[str, Any]:

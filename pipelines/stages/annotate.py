@@ -1,8 +1,10 @@
-"""Annotating: a judge tells how hard a problem is, how a trace reasons, and where it first goes wrong."""
+"""Annotating: a judge tells what a problem is about and how hard it is, how a trace reasons and where it errs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from filters import annotations
 from filters.rule import Ruling
@@ -11,13 +13,14 @@ from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem
 from pipelines.stage import Run, Shard, Step
 from pipelines.stages.ask import Asker, each_of
-from pipelines.stages.judge import gathered, judging_task, who
+from pipelines.stages.judge import check_votes, gathered, judging_task, standing, who
 from pipelines.stages.sift import as_fact
 from pipelines.store import Output
 from prompts.template import Template
 
 # Raise them with the way a judgement is read.
 LEVEL, STRATEGIES, FIRST_ERROR = "judged_level@1", "judged_strategies@1", "first_error@1"
+DOMAIN, VERBOSITY = "judged_domain@1", "judged_verbosity@1"
 
 
 async def level(
@@ -33,6 +36,45 @@ async def level(
         for each in shard.live
     )
     return gathered(made, shard)
+
+
+async def domain(
+    shard: Shard, run: Run, step: Step, *, prompt: Template, model: Model, sampling: Sampling, votes: int = 1
+) -> Output:
+    """Ask the model `votes` times for the domain and the topic of each problem; the value is the domain.
+
+    Domains are those that the prompt lists, each in a line behind a dash; the one that most votes name is taken, and
+    of equals the first in the list (NaturalThoughts, arXiv 2507.01921, has thirteen).
+    """
+    asker = Asker(run, step, prompt, model, sampling)
+    read = partial(annotations.domain, domains=annotations.listed(prompt.body))
+    made = await each_of(
+        _annotated(each, each, annotations.problem_alone(each.question), asker, votes, DOMAIN, read)
+        for each in shard.live
+    )
+    return gathered(made, shard)
+
+
+async def verbosity(
+    shard: Shard, run: Run, step: Step, *, prompt: Template, model: Model, sampling: Sampling, votes: int = 1
+) -> Output:
+    """Ask the model `votes` times how wordy each trace is; the score is the mean, from 0 to 10.
+
+    As a label of NaturalThoughts (arXiv 2507.01921); the rule `verbosity` measures words against a right answer's.
+    """
+    asker = Asker(run, step, prompt, model, sampling)
+    made = await each_of(
+        _annotated(of, attempt, _material(of, attempt), asker, votes, VERBOSITY, annotations.verbosity)
+        for of, attempt in _traces(shard)
+    )
+    return gathered(made, shard)
+
+
+def check_domain(given: Mapping[str, Any]) -> None:
+    """Raises ValueError for less than one vote, and for a prompt that lists no domains."""
+    check_votes(given)
+    if not annotations.listed(given["prompt"].body):
+        raise ValueError(f"prompt {given['prompt'].name!r} should list domains, each in a line behind '- '")
 
 
 async def strategies(
@@ -66,8 +108,8 @@ async def first_error(
 
 
 def _traces(shard: Shard) -> list[tuple[Problem, Attempt]]:
-    """The attempts that ended by themselves and said anything, with their problems."""
-    attempts = ((of, attempt) for of in shard.live for attempt in shard.case(of).attempts)
+    """The attempts that ended by themselves, said anything, and were passed over by no rule, with their problems."""
+    attempts = ((of, attempt) for of in shard.live for attempt in standing(shard.case(of)))
     return [(of, attempt) for of, attempt in attempts if attempt.finish == "stop" and trace(attempt).strip()]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -37,6 +37,7 @@ class Asker:
     prompt: Template
     model: Model
     sampling: Sampling
+    accept: Callable[[Answer], None] = lambda answer: None  # raises Misconfigured for a model that will not do
 
     def __post_init__(self) -> None:
         self.prompt_name = str(self.prompt)
@@ -84,6 +85,7 @@ class Question:
 
     def _as_attempt(self, answer: Answer, sample: int, seed: int, key: bytes) -> Attempt:
         asker = self._asker
+        asker.accept(answer)
         return attempt(
             of=self._problem,
             stage=asker.step.label,

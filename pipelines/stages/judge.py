@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from filters.answers import LEFT_OUT
+from filters.rule import Case
 from filters.verifiers.gaming import gaming
 from filters.verifiers.judging import (
     Preference,
@@ -27,6 +28,7 @@ from pipelines.records import Attempt, Facts, Problem, Verdict, digest, problem,
 from pipelines.stage import Run, Shard, Step
 from pipelines.stages.ask import Asker, each_of
 from pipelines.store import Output
+from pipelines.views.table import UNFIT
 from prompts.template import Template
 
 JUDGED, PREFERRED = "judged@1", "preferred@1"  # raise them with the way a judgement is read
@@ -72,12 +74,12 @@ async def judge(
 
     An attempt passes from the share `at_least` on, fails below it up to `at_most`, and is unsure between. Which share
     tells right from wrong depends on the judge: `noise.calibrate` finds it. Cut attempts are unsure; what is written
-    for the judge (`gaming`) fails unasked. Votes that cannot be read are left out and counted. The reference is not
-    shown: where there is one, `appeal` asks about it. With `of` attempts at problems of that kind are judged, which
-    stand beside those of the draws.
+    for the judge (`gaming`) fails unasked, and of what a rule of UNFIT has passed over nothing is said. Votes that
+    cannot be read are left out and counted. The reference is not shown: where there is one, `appeal` asks about it.
+    With `of` attempts at problems of that kind are judged, which stand beside those of the draws.
     """
     panel = Panel(Asker(run, step, prompt, model, sampling), votes, at_least, at_most)
-    asked = [(each, attempt) for each in shard.asked(of) for attempt in shard.case(each).attempts]
+    asked = [(each, attempt) for each in shard.asked(of) for attempt in standing(shard.case(each))]
     return gathered(await each_of(_judge(problem, attempt, panel) for problem, attempt in asked), shard)
 
 
@@ -114,8 +116,7 @@ async def prefer(
 
 
 def _pairs(asked: Problem, shard: Shard, seed: int, most: int) -> list[tuple[Attempt, Attempt]]:
-    attempts = [attempt for attempt in shard.case(asked).attempts if not unasked(attempt, asked)]
-    found = list(combinations(attempts, 2))
+    found = list(combinations(fit(shard.case(asked)), 2))
     random.Random(digest(seed, "pairs", asked.id)).shuffle(found)
     return found[:most]
 
@@ -146,6 +147,18 @@ async def _compare(task: Problem, first: Attempt, second: Attempt, asker: Asker,
     material = pairwise(question=task.question, first=spoken(first.text), second=spoken(second.text))
     question = asker.question(task, material=material)
     return await each_of(question.attempt(vote) for vote in range(votes))
+
+
+def standing(case: Case) -> list[Attempt]:
+    """The attempts that no rule has passed over which chooses among them: no view shows the others."""
+    against = (each for each in case.verdicts if each.status == "fail" and each.rule.partition("@")[0] in UNFIT)
+    passed_over = {subject for each in against for subject in each.subjects}
+    return [each for each in case.attempts if each.id not in passed_over]
+
+
+def fit(case: Case) -> list[Attempt]:
+    """Those of them that are worth a judge's time: finished, and not written for the judge."""
+    return [each for each in standing(case) if not unasked(each, case.problem)]
 
 
 # --- What asking a judge is made of ---------------------------------------------------------------------------

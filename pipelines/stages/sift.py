@@ -26,7 +26,7 @@ async def sift(
     facts, live, out = Facts.none(), [], []
     check = await run.checks.table(pair for each in shard.live for pair in compared(shard.case(each), rules))
     for problem in shard.live:
-        verdicts = judged(shard.case(problem), rules, check, step)
+        verdicts = judged(shard.whole(problem), rules, check, step)
         facts.verdicts.extend(verdicts)
         against = [told for told in verdicts if told.status != "pass" and told.subjects == (problem.id,)]
         if against and drop:

@@ -239,7 +239,7 @@ def _tree(
     under: defaultdict[str | None, list[Problem]] = defaultdict(list)
     for each in problems:
         above = next((parent for parent in each.parents if parent in here), None)
-        under[above if each.kind == "judge" else None].append(each)
+        under[above if each.kind in ("judge", "judgement") else None].append(each)
     tries: defaultdict[str, list[Attempt]] = defaultdict(list)
     for attempt in attempts:
         tries[attempt.problem].append(attempt)

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 # word for word, it is asked for plainly.
 QUERY = """
 with items as (
-    select p.*, coalesce(q.opening, [{'role': 'user', 'content': p.question}]) as prompt, p.id as item,
+    select p.*, coalesce(q.opening, [{'role': 'user', 'content': p.question}]) as prompt,
+        if(p.kind = 'form', json_extract_string(p.details, '$.item'), p.id) as item,
         case when p.verifier = 'choice' then 'choice' else 'open' end as format
     from accepted p left join openings q on q.problem = p.id where p.answer is not null and p.verifier is not null
 ), twins as (
     select t.*, i.prompt as asked, i.question as said, i.item,
-        json_extract_string(t.details, '$.format') as format
-    from here_problems t join items i on i.id = json_extract_string(t.details, '$.item') where t.kind = 'form'
+        case when t.verifier = 'choice' then 'choice' else 'open' end as format
+    from here_problems t join items i on t.draw = i.draw and t.id <> i.id
+        and if(t.kind = 'form', json_extract_string(t.details, '$.item'), t.id) = i.item
 )
 select prompt, answer, verifier, item, format, id as problem_id, question, domain, draw from items
 union all

@@ -7,7 +7,7 @@ from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, TypedDict
 
 from filters.trace import steps
-from filters.verifiers.judging import read_judgement, read_preference
+from filters.verifiers import judgement as judgements
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,10 +23,7 @@ def add_functions(connection: duckdb.DuckDBPyConnection) -> None:
 
 def judgement(reply: str) -> str:
     """What a judge's reply says: yes, no, A, B or tie; empty where nothing can be read."""
-    truth = read_judgement(reply)
-    if truth is None:
-        return read_preference(reply) or ""
-    return "yes" if truth else "no"
+    return judgements.final_answer(reply) or ""
 
 
 class Begin(TypedDict):

@@ -1,7 +1,8 @@
 """Judges: tasks of judging with the answer that a verifier knows, and what judges replied to them.
 
-Only tasks in which the judge was shown no reference. The truth is the verifier's, or as it was given with the data;
-what a judge had overturned on appeal is not known. Pairs are there in both orders, or not at all.
+Only tasks in which the judge was shown no reference. The truth is the verifier's, or as it was given with the data,
+or of those who made a worse response on purpose; what a judge had overturned on appeal is not known. Pairs are there
+in both orders, or not at all.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from pipelines.views.columns import about_attempt, about_problem, conversation
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# The task in the words that the judge was asked in, so that a reply is read as the judge's was.
+# The task in the words that the judge was asked in, so that a reply is read as the judge's was. What `contrast` made
+# is a task by itself, whether anybody was asked or not.
 JUDGE = """
 select
-    q.opening as prompt, j.answer, 'judging' as verifier, j.form, j.judged,
+    coalesce(q.opening, [{'role': 'user', 'content': t.question}]) as prompt, j.answer, 'judging' as verifier,
+    j.form, j.judged, coalesce(json_extract_string(t.details, '$.pair'), md5(list_aggregate(
+        list_sort(j.judged), 'string_agg', ' '))) as pair_id,
+    json_extract_string(t.details, '$.corruption') as corruption,
+    json_extract_string(t.details, '$.modified_instruction') as modified_instruction,
     p.id as problem_id, p.question, p.domain, j.id as task_id
-from judging j join openings q on q.problem = j.id join accepted p on p.id = j.about
+from judging j join here_problems t on t.id = j.id left join openings q on q.problem = j.id
+join accepted p on p.id = j.about where t.kind = 'judgement' or q.opening is not null
 order by p.draw, j.form, list_sort(j.judged), j.judged, j.id
 """
 
@@ -33,8 +40,11 @@ replies as (
 CRITIQUE = f"""
 with {REPLIES}
 select
-    list_append(a.asked, {{'role': 'assistant', 'content': a.answer_text}}) as messages, a.said as verdict, a.form,
-    a.judged, p.id as problem_id, p.question, p.domain, a.id as attempt_id, a.model, a.sample
+    list_append(a.asked, {{'role': 'assistant', 'content': a.answer_text}}) as messages,
+    list_append([false for _ in a.asked], true) as learnt, a.said as verdict, a.form, a.judged,
+    [coalesce((select any_value(w.model) from here_attempts w where w.id = a.judged[1]), ''),
+     coalesce((select any_value(w.model) from here_attempts w where w.id = a.judged[2]), '')][:len(a.judged)]
+    as solvers, p.id as problem_id, p.question, p.domain, a.id as attempt_id, a.model, a.sample
 from replies a join accepted p on p.id = a.about where a.said = a.answer
 order by p.draw, a.form, list_sort(a.judged), a.judged, a.sample, a.id
 """
@@ -64,7 +74,9 @@ def judge_schema() -> pa.Schema:
     """One row for each task of judging.
 
     `answer` is yes or no where one attempt is judged (`form` is `single`), A or B where two are (`pair`): the ids
-    in `judged`, the first is A.
+    in `judged`, the first is A. Tasks with one `pair_id` are about the same pair of responses, in both orders and
+    each alone: keep them in one batch. `corruption` says why one of them is worse, where `contrast` made the pair:
+    `wrong_answer`, or `modified_instruction` for an answer to that other instruction.
     """
     import pyarrow as pa
 
@@ -75,6 +87,9 @@ def judge_schema() -> pa.Schema:
             ("verifier", pa.string()),
             ("form", pa.string()),
             ("judged", pa.list_(pa.string())),
+            ("pair_id", pa.string()),
+            ("corruption", pa.string()),
+            ("modified_instruction", pa.string()),
             *about_problem(),
             ("task_id", pa.string()),
         ]
@@ -82,8 +97,12 @@ def judge_schema() -> pa.Schema:
 
 
 def critique_schema() -> pa.Schema:
-    """One row for each reply of a judge that says what the verifier says; `messages` ends with it."""
+    """One row for each reply of a judge that says what the verifier says; `messages` ends with it.
+
+    Only that is to be learnt, as `learnt` says of each message. `model` wrote it, `solvers` what was judged.
+    """
     import pyarrow as pa
 
-    told = [("verdict", pa.string()), ("form", pa.string()), ("judged", pa.list_(pa.string()))]
+    judged = [("judged", pa.list_(pa.string())), ("solvers", pa.list_(pa.string()))]
+    told = [("learnt", pa.list_(pa.bool_())), ("verdict", pa.string()), ("form", pa.string()), *judged]
     return pa.schema([("messages", conversation()), *told, *about_attempt()])

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 # is the one that the solutions agreed on.
 QUERY = """
 with agreed as (
-    select subject, any_value(value) as answer from rulings where rule = 'self_consistency' group by subject
+    select subject, any_value(value) as answer from rulings
+    where rule in ('self_consistency', 'agreed') group by subject
 )
 select
     coalesce(q.opening, [{'role': 'user', 'content': p.question}]) as prompt,

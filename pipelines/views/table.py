@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 from pipelines.views import (
+    beside,
     escalated,
     forms,
     instances,
     judging,
+    mixed,
     offline,
     planned,
     pool,
@@ -27,6 +29,7 @@ from pipelines.views import (
     rl,
     sft,
     step_preference,
+    thoughts,
     turns,
     twins,
 )
@@ -39,7 +42,9 @@ BATCH_BYTES = 32 << 20
 UNFIT = (
     *("switches", "strategy_count", "review_ratio", "boundary", "no_void_turns", "coherent", "failed_steps"),
     *("not_repetitive", "one_language", "no_prompt_words", "trace_length", "verbosity"),
+    *("no_leak_words", "not_repeated", "thought_and_answer"),
     *("process_consistent", "shortest_right", "best_right", "length_weighted", "no_words", "no_refusal"),
+    *("unlike", "made_by"),
 )
 
 # As `pipelines.inference.engine` splits a text that holds its own thinking.
@@ -103,12 +108,16 @@ create temp view unfit as
     select distinct subject from rulings where status = 'fail' and rule in {UNFIT};
 
 -- How a problem was put to those who were shown nothing private: where several prompts were tried, to the first by
--- name, so that all problems are put in the same words.
+-- name, so that all problems are put in the same words. Where all were shown something private: as one of them says
+-- that it would have been asked `plainly`.
 create temp view openings as
-    select problem, arg_min(
-        [{{'role': t.role, 'content': t.content}}
-         for t in turns[:list_position([t.role for t in turns], 'assistant') - 1]], (prompt, sample, id)) as opening
-    from here_attempts where not is_private group by problem;
+    select problem, arg_min(opening, (is_private, prompt, sample, id)) as opening from (
+        select problem, is_private, prompt, sample, id, case when is_private
+            then from_json(json_extract(details, '$.plainly'), '[{{"role": "VARCHAR", "content": "VARCHAR"}}]')
+            else [{{'role': t.role, 'content': t.content}}
+                  for t in turns[:list_position([t.role for t in turns], 'assistant') - 1]] end as opening
+        from here_attempts
+    ) where opening is not null group by problem;
 
 -- The finished attempts at what was accepted. One that was shown something private is given as if it had been asked
 -- plainly; a conversation in which that cannot be done is left out.
@@ -131,10 +140,10 @@ create temp view checked as
     with marks as (
         select subject, worst(status, rule = 'answer_matches') as matched, worst(status, rule = 'given') as given,
             worst(status, rule = 'label') as label, worst(status, rule = 'option_consistency') as options,
-            avg(score) filter (rule = 'reward') as reward
+            worst(status, rule = 'agreed') as agreed, avg(score) filter (rule = 'reward') as reward
         from rulings group by subject
     )
-    select a.*, m.reward, coalesce(m.label, m.matched, m.given) as correct,
+    select a.*, m.reward, coalesce(m.label, m.matched, m.agreed, m.given) as correct,
         coalesce(correct = 'pass' and coalesce(m.options, 'pass') = 'pass', false) as is_right,
         coalesce(correct = 'fail', false) as is_wrong, m.options,
         case when m.label is null or m.label = m.matched then coalesce(m.matched, m.given) end as verified
@@ -147,7 +156,8 @@ create temp view imitated as
         from checked
     ) where is_right or (correct is null and coalesce(options, 'pass') = 'pass' and (reward is null or place = 1));
 
--- Tasks of judging one attempt, or which of two is better, whose answer a verifier knows; no reference was shown.
+-- Tasks of judging one attempt, or which of two is better, whose answer a verifier knows, or those who made the pair;
+-- no reference was shown.
 create temp view judging as
     with known as (select id, problem, verified from checked where verified in ('pass', 'fail')),
     asked as (
@@ -163,16 +173,19 @@ create temp view judging as
     select t.id, t.stage, t.parents, 'pair', one.problem, if(one.verified = 'pass', 'A', 'B')
     from asked t join known one on one.id = t.parents[1] join known other on other.id = t.parents[2]
     where len(t.parents) = 2 and one.verified <> other.verified
-    qualify count(*) over (partition by t.stage, list_sort(t.parents)) = 2;
+    qualify count(*) over (partition by t.stage, list_sort(t.parents)) = 2
+    union all
+    select t.id, t.stage, t.parents, json_extract_string(t.details, '$.form'), t.accepted, t.answer
+    from beside t where t.kind = 'judgement';
 """
 
 Kind = Literal["sft", "preference", "steps", "rl", "process", "offline"]
 """What training a view is for, and so the columns that all of its kind have.
 
-sft: `messages`, of which the last is to be learnt (`turns` says which by `train`). preference: `prompt`, `chosen`
-and `rejected`, all messages. steps: `prompt` (messages), and the texts `prefix`, `chosen` and `rejected`. rl:
-`prompt` (messages), `answer` and `verifier`. process: `prompt` (messages), `steps` and `labels`. offline: `prompt`
-and `completion` (messages), `label` and `reward`.
+sft: `messages`, of which the last is to be learnt (`turns` says which by `train`, and `continued` from where on by
+`begun`). preference: `prompt`, `chosen` and `rejected`, all messages. steps: `prompt` (messages), and the texts
+`prefix`, `chosen` and `rejected`. rl: `prompt` (messages), `answer` and `verifier`. process: `prompt` (messages),
+`steps` and `labels`. offline: `prompt` and `completion` (messages), `label` and `reward`.
 """
 
 
@@ -189,6 +202,13 @@ class View(NamedTuple):
 VIEWS: dict[str, View] = {
     "sft": View(sft.QUERY, sft.schema, 4, "sft", "every right answer, with its thinking, as a conversation"),
     "twins": View(twins.QUERY, twins.schema, 1, "sft", "right answers twice: with their thinking and without"),
+    "mixed": View(
+        mixed.QUERY,
+        mixed.schema,
+        1,
+        "sft",
+        "right answers, with their thinking where the problem is hard, else without",
+    ),
     "planned": View(
         planned.QUERY, planned.schema, 1, "sft", "plan, then thinking, then the answer or the posed task"
     ),
@@ -197,13 +217,23 @@ VIEWS: dict[str, View] = {
     ),
     "turns": View(turns.QUERY, turns.schema, 1, "sft", "right conversations of several turns, with what tools said"),
     "critique": View(
-        judging.CRITIQUE, judging.critique_schema, 1, "sft", "judgements that agree with the verifier, with reasons"
+        judging.CRITIQUE, judging.critique_schema, 2, "sft", "judgements that agree with the verifier, with reasons"
     ),
     "preference": View(
         preference.QUERY, preference.schema, 1, "preference", "right over wrong answers, or better over worse ones"
     ),
     "judge_preference": View(
-        judging.PREFERENCE, preference.schema, 1, "preference", "right over wrong judgements, of pairs in both orders"
+        judging.PREFERENCE, preference.schema, 2, "preference", "right over wrong judgements, of pairs in both orders"
+    ),
+    "continued": View(
+        thoughts.CONTINUED, thoughts.continued_schema, 1, "sft", "right long thoughts; what was wrong is not learnt"
+    ),
+    "thought_preference": View(
+        thoughts.PREFERENCE,
+        preference.schema,
+        1,
+        "preference",
+        "right over wrong thoughts, corrected and short ones",
     ),
     "step_preference": View(
         step_preference.QUERY, step_preference.schema, 1, "steps", "right over wrong answers from where they part"
@@ -222,13 +252,21 @@ VIEWS: dict[str, View] = {
     "curriculum": View(
         escalated.CURRICULUM, escalated.curriculum_schema, 1, "rl", "new problems that a solver gets right sometimes"
     ),
-    "forms": View(forms.QUERY, forms.schema, 1, "rl", "the same as a choice and as an open question"),
-    "judge": View(judging.JUDGE, judging.judge_schema, 1, "rl", "tasks of judging whose answer a verifier knows"),
+    "forms": View(forms.QUERY, forms.schema, 2, "rl", "the same as a choice and as an open question"),
+    "judge": View(judging.JUDGE, judging.judge_schema, 2, "rl", "tasks of judging whose answer a verifier knows"),
     "process": View(
         process.QUERY, process.schema, 1, "process", "steps, each labelled as before the first error or not"
     ),
     "offline": View(
         offline.QUERY, offline.schema, 1, "offline", "every checked answer, right and wrong, with its reward"
+    ),
+    "tests": View(beside.TESTS, beside.schema, 1, "sft", "unit tests that agree with programs, as a conversation"),
+    "tests_preference": View(
+        beside.TESTS_PREFERENCE, preference.schema, 1, "preference", "tests that agree with programs over others"
+    ),
+    "repairs": View(beside.REPAIRS, beside.schema, 1, "sft", "repairs of wrong answers that are right, explained"),
+    "repairs_rl": View(
+        beside.REPAIRS_RL, beside.repairs_rl_schema, 1, "offline", "every repair, right and wrong, with its rewards"
     ),
 }
 

@@ -41,6 +41,8 @@ def rows(name: str) -> list[Seed]:
 
 PROBLEMS = rows("math.jsonl")
 TASKS = rows("instructions.jsonl")
+PASSAGES = rows("passages.jsonl")
+QUERIES = rows("queries.jsonl")
 BY_ID = {problem["id"]: problem for problem in PROBLEMS}
 
 
@@ -184,8 +186,12 @@ CATEGORIES = {
 
 @pytest.mark.parametrize(
     ("seeds", "prefix", "keys"),
-    [(PROBLEMS, "math", MATH_KEYS), (TASKS, "task", TASK_KEYS)],
-    ids=["math", "instructions"],
+    [
+        (PROBLEMS, "math", MATH_KEYS),
+        (TASKS, "task", TASK_KEYS),
+        (PASSAGES, "passage", ["id", "question", "source", "license"]),
+    ],
+    ids=["math", "instructions", "passages"],
 )
 def test_rows_have_one_form(seeds: list[Seed], prefix: str, keys: list[str]):
     for number, seed in enumerate(seeds, start=1):
@@ -196,7 +202,18 @@ def test_rows_have_one_form(seeds: list[Seed], prefix: str, keys: list[str]):
         assert seed["question"] == seed["question"].strip()
 
 
-@pytest.mark.parametrize("seeds", [PROBLEMS, TASKS], ids=["math", "instructions"])
+def test_two_of_three_queries_have_an_answer_and_the_others_stand_among_the_instructions():
+    tasks = {task["question"] for task in TASKS}
+    for number, query in enumerate(QUERIES, start=1):
+        assert query["id"] == f"query-{number:04}"
+        assert (query["source"], query["license"]) == ("thoughtmill-seeds", "CC0-1.0")
+        assert ("answer" in query) == (number % 3 != 0) == ("verifier" in query) == (query["question"] not in tasks)
+        assert query["domain"]
+
+
+@pytest.mark.parametrize(
+    "seeds", [PROBLEMS, TASKS, PASSAGES, QUERIES], ids=["math", "instructions", "passages", "queries"]
+)
 def test_no_two_are_nearly_the_same(seeds: list[Seed]):
     """ROUGE-L, as F1 over lower-case words, is the normalised Indel similarity of the two word lists."""
     words = [(seed["id"], re.findall(r"\w+", seed["question"].lower())) for seed in seeds]
@@ -210,8 +227,13 @@ def test_no_two_are_nearly_the_same(seeds: list[Seed]):
 
 @pytest.mark.parametrize(
     ("seeds", "released", "digest"),
-    [(PROBLEMS, 314, "10341b828bcbf49c"), (TASKS, 216, "3087a39c9c11f05a")],
-    ids=["math", "instructions"],
+    [
+        (PROBLEMS, 314, "10341b828bcbf49c"),
+        (TASKS, 216, "3087a39c9c11f05a"),
+        (PASSAGES, 120, "bd95a6e3f243a718"),
+        (QUERIES, 300, "07970f149bf746e8"),
+    ],
+    ids=["math", "instructions", "passages", "queries"],
 )
 def test_released_rows_never_change(seeds: list[Seed], released: int, digest: str):
     """Facts in people's runs point at these ids: a better wording is a new row at the end of the file."""

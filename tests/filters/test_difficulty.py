@@ -21,6 +21,7 @@ from filters.difficulty import (
     teachable,
     trace_length,
     trajectory_diversity,
+    unsolved,
     variance_promotion,
     verbosity,
     weak_strong_gap,
@@ -347,3 +348,19 @@ def test_the_error_of_looking_is_that_of_trying_it() -> None:
     wrong, spent = error_of_looking(0.2, LOOKS, at_least=0.25, at_most=0.75)
     assert fmean(wrongly for wrongly, _ in trials) == pytest.approx(wrong, abs=0.01)
     assert fmean(n for _, n in trials) == pytest.approx(spent, abs=1.0)
+
+
+# --- What a small solver leaves -------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 8), st.integers(0, 8), st.sampled_from([0.0, 0.25, 0.5, 1.0]))
+def test_what_a_small_solver_gets_right_more_often_than_that_goes(n: int, k: int, at_most: float) -> None:
+    assume(k <= n)
+    [ruling] = ruled(unsolved, rated(k, n), compares, solver="student", at_most=at_most)
+    assert (ruling.status == "pass") == (k / n <= at_most)
+    assert ruling.score == k / n
+    assert ruling.reason in (None, "solved too often")
+
+
+def test_a_solver_that_was_not_asked_leaves_it_open() -> None:
+    assert [each.status for each in ruled(unsolved, rated(0, 4), compares, solver="teacher")] == ["unsure"]

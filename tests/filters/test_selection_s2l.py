@@ -10,7 +10,8 @@ import pytest
 
 from filters.artifact import Artifact, artifact
 from filters.rule import Case, Ruling
-from filters.selection_s2l import Losses, read_losses, s2l, write_losses
+from filters.selection_s2l import Losses, equal_split, read_losses, s2l, write_losses
+from tests.each import each_of
 from tests.filters.cases import task
 
 pytest.importorskip("numpy")
@@ -161,6 +162,32 @@ def test_a_budget_above_what_a_source_has_returns_all_of_it(tmp_path: Path) -> N
     ] * 5
 
 
+SPLITS: dict[str, tuple[dict[str, int], int, dict[str, int]]] = {
+    "evenly": ({"a": 50, "b": 60}, 20, {"a": 10, "b": 10}),
+    "what a small one lacks the others give": ({"a": 500, "b": 4, "c": 30}, 60, {"b": 4, "a": 28, "c": 28}),
+    "the largest gives the odd one": ({"a": 9, "b": 8}, 5, {"b": 2, "a": 3}),
+    "all": ({"a": 3, "b": 2}, 50, {"a": 3, "b": 2}),
+    "none": ({}, 5, {}),
+}
+
+
+@each_of(SPLITS)
+def test_each_source_gives_as_many_as_the_others_the_smallest_first(name: str) -> None:
+    sizes, budget, expected = SPLITS[name]
+    assert equal_split(sizes, budget) == expected
+
+
+def test_a_share_of_the_pool_is_split_over_sources_and_no_row_without_a_loss_counts(tmp_path: Path) -> None:
+    cases, path = brought(tmp_path)
+    by_source = Counter(str(case.problem.source) for case in cases)
+    for share in (0.2, 0.5):
+        rulings = s2l(cases, losses=artifact(path), share=share, by="source", clusters=3)
+        chosen = [case for case, ruling in zip(cases, rulings, strict=True) if ruling.status == "pass"]
+        assert len(chosen) == round(share * len(cases))
+        assert Counter(case.problem.source for case in chosen) == equal_split(by_source, len(chosen))
+    assert len(selected(cases, s2l(cases, losses=artifact(path), share=0.3, clusters=3))) == round(0.3 * len(cases))
+
+
 def test_without_k_and_budgets_a_thousand_are_kept(tmp_path: Path) -> None:
     cases, losses = planted((900, 150, 0))
     write_losses(tmp_path / "losses", losses)
@@ -179,6 +206,9 @@ def test_without_k_and_budgets_a_thousand_are_kept(tmp_path: Path) -> None:
         ({"budgets": {"a": -1}}, "each with a number from 0 on"),
         ({"budgets": {"a": 0.5}}, "each with a number from 0 on"),
         ({"budgets": {"a": True}}, "each with a number from 0 on"),
+        ({"by": "color"}, "by = 'color'; it may be 'source' or 'domain'"),
+        ({"share": 1.5}, "share = 1.5 should be from 0 to 1"),
+        ({"share": 0.5, "k": 3}, "share = 0.5 should be from 0 to 1, and stand without k and budgets"),
     ],
 )
 def test_numbers_that_make_no_selection_are_refused(numbers: dict[str, Any], message: str) -> None:

@@ -269,8 +269,8 @@ def test_a_file_that_is_no_recipe(site: Site, data: Path, content: bytes):
     [
         (["run", "cot-self-instrct"], "do you mean 'cot-self-instruct'"),
         (["run", "nowhere/recipe.toml"], "no file nowhere/recipe.toml"),
-        (["check", "nothing"], "there are: cot-self-instruct, cot-self-instruct-chat"),
-        (["preview", "nothing"], "there are: cot-self-instruct"),
+        (["check", "nothing"], "cot-self-instruct, cot-self-instruct-chat"),
+        (["preview", "nothing"], "cot-self-instruct, cot-self-instruct-chat"),
         (["run", "cot-self-instruct", "--name", "../else"], "'../else'"),
         (["show", "nothing"], "no dataset 'nothing'; there are: none yet"),
     ],

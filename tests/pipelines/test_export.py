@@ -35,9 +35,13 @@ SOME = [
     *[("trl", "judge"), ("trl-messages", "sft"), ("verl", "twins"), ("openrlhf", "step_preference")],
     *[("open-instruct", "preference"), ("nemo-rl", "judge_preference"), ("skyrl", "rl"), ("llama-factory", "turns")],
     *[("llama-factory-alpaca", "planned"), ("axolotl", "process"), ("openr1", "offline"), ("nemotron", "critique")],
-    *[("verifiers", "forms"), ("trl", "instances")],
+    ("verl", "mixed"),
+    *[("verifiers", "forms"), ("trl", "instances"), ("trl", "continued"), ("llama-factory", "continued")],
+    ("axolotl", "thought_preference"),
+    *[("verl", "pool"), ("axolotl", "generator"), ("verl", "curriculum")],
+    *[("nemotron", "tests"), ("trl", "tests_preference"), ("axolotl", "repairs"), ("llama-factory", "repairs_rl")],
 ]
-"""Each consumer and each view once."""
+"""Each consumer and each view, most of them once."""
 
 
 def write_version(folder: Path, facts: Iterable[Fact]) -> Path:
@@ -256,7 +260,7 @@ def test_another_seed_holds_out_others_and_the_share_is_about_right():
     [
         ({"view": "stf"}, "no view 'stf'; there are: sft"),
         ({"to": "vrel"}, "no consumer 'vrel'; there are: trl"),
-        ({"to": "skyrl"}, "skyrl has no use for sft; it takes: rl, forms, judge"),
+        ({"to": "skyrl"}, "skyrl has no use for sft; it takes: rl, pool, curriculum, forms, judge"),
         ({"split": 1.0}, "split is the share of problems to test on, at least 0 and below 1, not 1.0"),
         ({"split": -0.1}, "not -0.1"),
     ]

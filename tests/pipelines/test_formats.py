@@ -58,6 +58,10 @@ SOUND: dict[str, list[Row]] = {
         {"messages": [*said("Search"), {"role": "tool", "content": "found"}, *said("x", "Yes.")[1:]], **IDS},
     ],
     "twins": [{"messages": said(BOX, text), "thinking": "<think>" in text, **IDS} for text in (NINE, "\\boxed{9}")],
+    "begun": [
+        {"messages": said(BOX, NINE), "begun": 0, **IDS},
+        {"messages": said(BOX, f"<think>\nFour. Wait, no. {NINE[8:]}"), "begun": 13, **IDS},
+    ],
     "turns": [
         {"messages": said("Hello", "Hi.", BOX, NINE), "train": [False, True, False, True], **IDS},
         {"messages": said("Hello", "Hm.", BOX, NINE), "train": [False, False, False, True], **IDS},
@@ -127,7 +131,7 @@ def test_types_are_plain(key: tuple[str, str], entry: Format):
 
 
 NULLABLE = {
-    *("domain", "pass_rate", "sampling_weight", "attempt_id"),
+    *("domain", "pass_rate", "sampling_weight", "pair_id", "attempt_id"),
     *("source", "license", "version", "category", "answer", "solution", "problem_type", "question_type"),
     "correctness_llama",
 }
@@ -228,6 +232,7 @@ LATE = [*said("What?", "That."), {"role": "system", "content": "Be brief."}, *sa
         ("messages", {**MESSAGES, "messages": LATE}, "a system message that is not the first"),
         ("messages", {**MESSAGES, "messages": said("x", NINE)[1:]}, "no user message"),
         ("turns", {**SOUND["turns"][0], "train": [True]}, "not as many marks as messages"),
+        ("begun", {**SOUND["begun"][0], "begun": len(NINE)}, "nothing is to be learnt"),
         ("rl", {**RL, "answer": " "}, "no answer to check against"),
         ("rl", {**RL, "answer": None}, "no answer to check against"),
         ("rl", {**RL, "verifier": None}, "no verifier called None"),
@@ -315,6 +320,17 @@ def test_a_conversation_that_not_all_is_to_be_learned_of_goes_where_that_can_be_
             assert (len(out), len(left)) == ((2, 0) if consumer == "axolotl" else (1, 1)), consumer
     marked, _ = rendered(CONSUMERS["axolotl"]["turns"], SOUND["turns"])
     assert [message["train"] for message in marked[1]["messages"]] == [False, False, False, True]
+
+
+def test_what_is_not_to_be_learnt_of_an_answer_goes_where_that_can_be_said():
+    for consumer, kinds in CONSUMERS.items():
+        if "begun" in kinds:
+            out, left = rendered(kinds["begun"], SOUND["begun"])
+            assert (len(out), len(left)) == ((2, 0) if consumer == "trl" else (1, 1)), consumer
+        assert ("begun" in kinds) == ("messages" in kinds), consumer
+    _, cut = rendered(CONSUMERS["trl"]["begun"], SOUND["begun"])[0]
+    assert cut["begun"] == "<think>\nFour."
+    assert cut["begun"] + cut["rest"] == SOUND["begun"][1]["messages"][-1]["content"]
 
 
 @each_of(

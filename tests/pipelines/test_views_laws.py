@@ -225,6 +225,25 @@ def rated(draw: int) -> list[Fact]:
     return facts
 
 
+def with_tests(draw: int) -> list[Fact]:
+    """A programming task with tests beside it, and with repairs of a wrong program."""
+    of = asked(draw, "Write `twice(n)`.", kind="task", verifier="code")
+    wrong = tried(of, "def twice(n): return n")
+    suite = asked(draw, of.question, kind="tests", parents=[of.id])
+    repair = asked(
+        draw, f"Mend {wrong.text}", kind="revision", parents=[wrong.id], answer=HIDDEN, details={"round": 1}
+    )
+    facts: list[Fact] = [of, accepted(of), suite, repair, *checked(wrong, "fail"), told(wrong, "agreed@1", "fail")]
+    for task, rule in ((suite, "agreed@1"), (repair, "answer_matches@2")):
+        good, bad, unsure = (
+            tried(task, f"{word} of {task.kind}", place) for place, word in enumerate(["A", "B", "C"])
+        )
+        cut = tried(task, GONE, 3, finish="length")
+        said = [told(good, rule), told(bad, rule, "fail"), told(unsure, rule, "unsure"), told(cut, rule)]
+        facts += [good, bad, unsure, cut, *said, told(good, "reward@1", score=8.0)]
+    return facts
+
+
 CALL = to_json([{"function": {"name": "python", "arguments": '{"code": "2 + 5"}'}}])
 
 
@@ -254,6 +273,28 @@ def failed(draw: int) -> list[Fact]:
     return facts
 
 
+def thought_on(draw: int) -> list[Fact]:
+    """Thoughts about one problem, right and wrong, and what others made of them when they went on."""
+    of = asked(draw, f"Which is it? ({draw})", answer="B", verifier="choice")
+    short = [tried(of, "B", 0, thought="I see B."), tried(of, "A", 1, thought="I see A.")]
+    facts: list[Fact] = [of, accepted(of)]
+    for each, marks in zip(short, "OX", strict=True):
+        facts += classed(each, marks)
+        for place, (mark, answer) in enumerate((("O", "B"), ("X", "A"))):
+            longer = f"{each.turns[-1].reasoning} Wait, I look again, and go over all that I see: {answer}."
+            details = {"begun": len(each.turns[-1].reasoning or ""), "private": ["all"]}
+            before = [Turn("system", HIDDEN), Turn("user", of.question)]
+            went = tried(of, answer, 2 + 2 * each.sample + place, thought=longer, before=before, details=details)
+            facts += classed(went._replace(parents=(of.id, each.id)), marks + mark)
+    return facts
+
+
+def classed(each: Attempt, marks: str) -> list[Fact]:
+    """An attempt, and what its last mark says of it."""
+    status = "pass" if marks.endswith("O") else "fail"
+    return [*checked(each, status), told(each, "thought_class@1", value=marks)]
+
+
 def a_world(folder: Path) -> list[Fact]:
     lost, of = posed(1, f"{GONE}?", answer="1", verifier="math")
     dropped = [
@@ -265,7 +306,8 @@ def a_world(folder: Path) -> list[Fact]:
     twin = asked(0, "Which is it, (A) or (B)?", kind="form", answer="A", verifier="choice")
     details = {"instruction": "Sort it.", "input": "b, a"}
     instance = asked(1, "Sort it.\n\nb, a", kind="instance", answer="a, b", details=details)
-    return [*solved(0, folder), *acted(0), twin, instance, *failed(0), *rated(1), *solved(1), *dropped]
+    here = [*solved(0, folder), *acted(0), twin, instance, *failed(0), *rated(1), *solved(1), *thought_on(1)]
+    return [*here, *with_tests(3), *dropped]
 
 
 @pytest.fixture(scope="module")
@@ -377,12 +419,17 @@ def test_prompts_that_are_known_as_private_exist():
 WRONG_MAY_BE = {
     "preference": "rejected",
     "step_preference": "rejected",
+    "thought_preference": "rejected",
+    "continued": "messages",  # up to `begun`
     "judge_preference": "prompt",  # judges are shown it
     "judge": "prompt",
     "critique": "messages",
     "generator": "messages",  # whoever writes is shown what was wrong
     "process": "steps",
     "offline": "completion",
+    "tests_preference": "rejected",
+    "repairs": "messages",  # whoever repairs is shown it
+    "repairs_rl": "completion",
 }
 
 

@@ -29,8 +29,13 @@ Box = tuple[int, int, str]  # where it begins and ends, and what it holds
 
 def last_box(text: str) -> str | None:
     """The content of the closed box that opens last; of nested ones that is the innermost."""
-    boxes = _boxes(text)
-    return max(boxes)[2] if boxes else None
+    found = _boxes(text)
+    return max(found)[2] if found else None
+
+
+def boxes(text: str) -> list[str]:
+    """What stands in the closed boxes, in the order in which they close."""
+    return [content.strip() for _, _, content in _boxes(text)]
 
 
 def last_boxes(text: str) -> str | None:
@@ -39,11 +44,11 @@ def last_boxes(text: str) -> str | None:
     They do if nothing but "and", "or", a comma or the name of a variable stands between them. Any other word,
     as in "\boxed{1}, no, \boxed{2}", makes the last one a correction.
     """
-    boxes = sorted(_boxes(text))
-    if not boxes:
+    found = sorted(_boxes(text))
+    if not found:
         return None
-    members = [boxes[-1]]
-    for box in reversed(boxes[:-1]):
+    members = [found[-1]]
+    for box in reversed(found[:-1]):
         between = text[box[1] : members[0][0]]
         if len(between) > MAX_BETWEEN or box[1] > members[0][0] or not _BETWEEN.fullmatch(between):
             break
@@ -59,17 +64,17 @@ def _boxes(text: str) -> list[Box]:
         return []
     first = len(text[: min(at)].rstrip("\\"))  # with all backslashes before it: two are no command
     opened: list[tuple[int, int, bool]] = []
-    boxes: list[Box] = []
+    closed: list[Box] = []
     for token in _BOX_OR_BRACE.finditer(text, first):  # braces before it close nothing that counts
         if token[0] == "}":
             begin, start, is_box = opened.pop() if opened else (-1, -1, False)
             if is_box:
-                boxes.append((begin, token.end(), text[start : token.start()]))
+                closed.append((begin, token.end(), text[start : token.start()]))
         elif token[0].endswith("{") and (token[1] or token[0] == "{"):
             opened.append((token.start(), token.end(), token[1] is not None))
         elif "box" in token[0] and (bare := _UNBRACED.match(text, token.end())):
-            boxes.append((token.start(), bare.end(), bare[0]))
-    return boxes
+            closed.append((token.start(), bare.end(), bare[0]))
+    return closed
 
 
 # --- Other marks --------------------------------------------------------------------------------------

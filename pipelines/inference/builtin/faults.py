@@ -1,7 +1,7 @@
 """How often the builtin engine goes wrong, and in which way."""
 
 import dataclasses
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +45,43 @@ class Faults:
     """A rewritten task speaks of the rewriting."""
     evolve_beyond: float = dataclasses.field(default=0.04, repr=False)
     """A rewritten task asks for what the engine cannot do, and says so when it is asked."""
+    last_only: float = dataclasses.field(default=0.03, repr=False)
+    """Of a chain of problems only the last answer is listed."""
+    misjudge_key: float = dataclasses.field(default=0.08, repr=False)
+    """A number of a problem is called key though the answer does not hang on it, or the other way round."""
+    misjudge: float = field(default=0.08, repr=False)
+    """A judgement is turned round: right for wrong, the worse for the better, a strategy missed."""
+    first_place: float = field(default=0.08, repr=False)
+    """Of two responses the first is preferred, whatever it says."""
+    vague: float = field(default=0.08, repr=False)
+    """A critique says nothing that could be checked."""
+
+    bad_key: float = dataclasses.field(default=0.015, repr=False)
+    """The key of a choice about a passage stands there twice, or nowhere."""
+    misread: float = dataclasses.field(default=0.25, repr=False)
+    """A passage is misread, more often where it is hard."""
+    leak_words: float = dataclasses.field(default=0.45, repr=False)
+    """A thought speaks of what it was told, where it should only look."""
+    unclosed: float = dataclasses.field(default=0.04, repr=False)
+    """A long thought never ends, or has no answer behind it."""
+    copied: float = dataclasses.field(default=0.05, repr=False)
+    """A long thought copies from the demonstrations that it was shown."""
+    bug: float = dataclasses.field(default=0.3, repr=False)
+    """A program has a small fault; scaled by a number that belongs to the task."""
+    misread_task: float = dataclasses.field(default=0.05, repr=False)
+    """A programming task is misunderstood, by all who read it: programs and tests are wrong together."""
+    wrong_test: float = dataclasses.field(default=0.15, repr=False)
+    """One of some unit tests expects a wrong result."""
+    idle_tests: float = dataclasses.field(default=0.1, repr=False)
+    """Unit tests accept whatever has the right type."""
+    bad_repair: float = dataclasses.field(default=0.4, repr=False)
+    """A program is not repaired: it learns the tests that are shown by heart, or has another fault, or the same."""
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for each in fields(self):
+            value = getattr(self, each.name)
             if not 0 <= value <= 1:
-                raise ValueError(f"{field.name} is a probability between 0 and 1, not {value!r}")
+                raise ValueError(f"{each.name} is a probability between 0 and 1, not {value!r}")
         posing = self.wrong_author + self.malformed + self.truncated + self.near_duplicate
         posing += self.ambiguous + self.leak + self.refuse
         if posing > 1:
@@ -67,6 +98,11 @@ NONE = Faults(
     leak=0,
     refuse=0,
     defective=0,
+    bad_key=0,
+    misread=0,
+    leak_words=0,
+    unclosed=0,
+    copied=0,
     task_unusable=0,
     instance_bad=0,
     review_wrong=0,
@@ -74,4 +110,14 @@ NONE = Faults(
     evolve_idle=0,
     evolve_leak=0,
     evolve_beyond=0,
+    last_only=0,
+    misjudge_key=0,
+    misjudge=0,
+    first_place=0,
+    vague=0,
+    bug=0,
+    misread_task=0,
+    wrong_test=0,
+    idle_tests=0,
+    bad_repair=0,
 )

@@ -154,5 +154,5 @@ def test_outside_its_context_a_pool_refuses():
 
 
 def test_an_unknown_verifier_is_refused():
-    with pytest.raises(KeyError, match="there are: assignment, choice"):
+    with pytest.raises(KeyError, match="there are: assignment, chain, choice"):
         compare(("1", "1"), name="maths")

@@ -118,7 +118,7 @@ SAMPLED: dict[str, Any] = {
 UNSEEN: list[dict[str, Any]] = [
     *({"timeout": 5}, {"in_flight": 2}, {"outage_limit": 5}, {"price": {"input": 1.0}}),
     *({"requests_per_minute": 600.0}, {"tokens_per_minute": 6e6}, {"serving": {"port": 1}}, {"batch": True}),
-    {"endpoints": [{"url": "http://127.0.0.1:9/v1"}]},
+    *({"endpoints": [{"url": "http://127.0.0.1:9/v1"}]}, {"reasoning": True}),
 ]
 
 

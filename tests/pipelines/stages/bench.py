@@ -14,7 +14,7 @@ from pipelines.bind import stage_parameters
 from pipelines.checks import Checks, Pair
 from pipelines.inference.client import Client
 from pipelines.inference.model import Asking, Model, Sampling
-from pipelines.records import Attempt, Facts, Problem, Turn, attempt, problem
+from pipelines.records import Attempt, Facts, Problem, Turn, Verdict, attempt, problem
 from pipelines.stage import Run, Shard, Step
 from pipelines.stages.table import STAGES
 from pipelines.store import Output
@@ -67,23 +67,37 @@ class Bench:
         says: Says = lambda message, sample: "",
         problems: Sequence[Problem] = (),
         attempts: Sequence[Attempt] = (),
+        beside: Sequence[Problem] = (),
+        verdicts: Sequence[Verdict] = (),
+        live: Sequence[Problem] | None = None,
         draws: tuple[int, int] = (0, 8),
         seed: int = 0,
         **given: Any,
     ) -> Output:
-        """What the stage makes of these problems, and of what was attempted at them before.
+        """What the stage makes of these problems, and of what was attempted at them and said of them before.
 
-        `given` are the stage's own parameters; a prompt goes by its name.
+        Those that stand `beside` are known, and no draw is about them: seeds, and problems of other kinds. `live`
+        are those of the problems that draws are about, if not all. `given` are the stage's own parameters; a prompt
+        goes by its name.
         """
         self.client = Scripted(says)
         shard = Shard(*draws)
-        shard.take(Output(Facts(list(problems), list(attempts), []), [each.id for each in problems]), Path())
+        shard.take(
+            Output(
+                Facts([*beside, *problems], list(attempts), list(verdicts)),
+                [each.id for each in (problems if live is None else live)],
+            ),
+            Path(),
+        )
         run = Run(self._data, seed, cast(Client, self.client), self._checks)
-        if "prompt" in given:
+        hints = stage_parameters(STAGES[name])
+        if "prompt" in given and "model" in hints:
             model = Model(role="teacher", engine="builtin", name="scripted")
-            prompt = load(given["prompt"])
-            several = stage_parameters(STAGES[name])["prompt"] == list[Template]
-            given = {"model": model, "sampling": Sampling(), **given, "prompt": [prompt] if several else prompt}
+            given = {"model": model, "sampling": Sampling(), **given}
+        for key in [each for each in given if hints[each] in (Template, list[Template])]:
+            several = given[key] if isinstance(given[key], list) else [given[key]]
+            loaded = [load(each) for each in several]
+            given[key] = loaded if hints[key] == list[Template] else loaded[0]
         step = Step(name, STAGES[name], given)
         return asyncio.run(STAGES[name].run(shard, run, step, **given))
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import datasets
 import orjson
+import pytest
 import tomli_w
 
 from flows import make
 from pipelines.records import Problem
+from pipelines.stages.forms import check_forms
 from tests.pipelines.stages.bench import Bench, answered, posed
 
 CHOICE = "What is the capital of France?\n(A) Rome\n(B) Paris\n(C) Berlin"
@@ -68,3 +70,38 @@ def test_the_view_has_both_under_one_item(data: Path, tmp_path: Path):
     assert (items[0], items[2]) == (items[1], items[3])
     assert len({row["problem_id"] for row in loaded}) == 5
     assert all(row["prompt"][-1]["content"] == row["question"] for row in loaded)
+
+
+def asked(tmp_path: Path, of: Problem, *answers: str, **given: Any) -> tuple[list[str], list[str]]:
+    """The verifiers of what the draw is about from here on, and why it went if it did."""
+    attempts = [answered(of, rf"\boxed{{{each}}}", sample=i) for i, each in enumerate(answers)]
+    output = Bench(tmp_path).run("forms", problems=[of], attempts=attempts, **given)
+    known = {each.id: each for each in [of, *output.facts.problems]}
+    [told] = output.facts.verdicts
+    assert told.rule == "asked_form@1"
+    assert [id for _, id in output.out] == ([told.id] if told.status == "fail" else [])
+    reason = orjson.loads(told.evidence).get("reason")
+    return [str(known[id].verifier) for id in output.live], [reason] if reason else []
+
+
+def test_the_draw_is_about_the_form_that_is_asked_for(tmp_path: Path):
+    choice, number = posed(0, CHOICE, answer="B", verifier="choice"), posed(0, OPEN, answer="144", verifier="math")
+    assert asked(tmp_path, choice, ask={"open": 1}) == (["exact"], [])
+    assert asked(tmp_path, choice, ask={"choice": 2, "open": 0}) == (["choice"], [])
+    assert asked(tmp_path, number, "124", ask={"choice": 1}) == (["choice"], [])
+    assert asked(tmp_path, number, ask={"choice": 1, "open": 1}) == (["math"], [])
+    none = "it has none of the forms that are asked for"
+    assert asked(tmp_path, number, "144", ask={"choice": 1}) == ([], [none])
+
+
+def test_an_open_answer_may_have_so_many_words(tmp_path: Path):
+    long = "the one that is on the left bank"
+    of = posed(0, f"Where do they live?\n(A) nowhere at all\n(B) {long}", answer="B", verifier="choice")
+    assert asked(tmp_path, of, ask={"open": 1}) == ([], ["it has none of the forms that are asked for"])
+    assert asked(tmp_path, of, ask={"open": 1}, words=10) == (["exact"], [])
+
+
+@pytest.mark.parametrize("ask", [{"closed": 1}, {"open": -1}, {"open": True}, {"open": "1"}])
+def test_weights_that_are_none_are_refused(ask: dict[str, Any]):
+    with pytest.raises(ValueError, match="a weight from 0 on, of choice or open"):
+        check_forms({"distractors": 3, "ask": ask})
