@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
-from math import inf, sqrt
+from math import exp, inf, sqrt
 from typing import Any, NamedTuple
 
 import orjson
@@ -129,6 +129,47 @@ def unsolved(case: Case, check: Check, *, solver: str | None = None, at_most: fl
 def in_balance(k: int, n: int, *, within: float) -> bool:
     """Whether k right of n is this near to one half, and neither none nor all: what a trainer asks of a group."""
     return 0 < k < n and abs(Fraction(k, n) - Fraction(1, 2)) <= Fraction(str(within))
+
+
+def still_hard(case: Case, check: Check, *, at_most: float = 0.5) -> list[Ruling]:
+    """Pass a problem which at the last count its solver got right at most this often, or of which nobody knows.
+
+    The count is what a version of an earlier round has `measured`: k, n, and whom it was measured with.
+    """
+    told = _measured(case.problem.details)
+    if told is None:
+        return [passed()]
+    share = told["k"] / told["n"]
+    outcome = passed(score=share, context={"measured": told})
+    return [outcome if share <= at_most else outcome._replace(status="fail", reason="right more often than asked")]
+
+
+def _measured(details: str) -> dict[str, Any] | None:
+    """The count that a problem came with; None where there is none that can be read."""
+    try:
+        told = orjson.loads(orjson.loads(details).get("measured") or "null")
+    except (orjson.JSONDecodeError, TypeError):
+        return None
+    known = isinstance(told, dict) and all(isinstance(told.get(name), int) for name in ("k", "n"))
+    return told if known and 0 <= told["k"] <= told["n"] > 0 else None
+
+
+def learnable(
+    case: Case, check: Check, *, solver: str | None = None, mean: float = 0.5, width: float = 0.2
+) -> list[Ruling]:
+    """Pass a problem that its solver gets right sometimes; what is always right is mastered, what never too hard.
+
+    The score is what an example of posing it is worth, exp(-(s - mean)^2 / (2 width^2)) at a pass rate s; the value
+    is the zone: learning, mastered or too hard. Socratic-Zero (arXiv 2509.24726).
+    """
+    found = rate(case, check, solver)
+    if isinstance(found, Ruling):
+        return [found]
+    worth = exp(-((float(found.value) - mean) ** 2) / (2 * width**2)) if width > 0 else 0.0
+    if 0 < found.k < found.n:
+        return [passed(score=worth, value="learning", context=found.told)]
+    zone = "mastered" if found.k else "too hard"
+    return [Ruling("fail", f"the problem is {zone}", worth, zone, found.told)]
 
 
 # --- Variance promotion ---------------------------------------------------------------------------------------

@@ -109,6 +109,23 @@ def shortest_right(case: Case, check: Check, *, keep: int = 1) -> Iterator[Rulin
         yield from _chosen(case, frozenset(shortest), among, random=random, values={}, context=context)
 
 
+def best_right(case: Case, check: Check, *, keep: int = 2) -> Iterator[Ruling]:
+    """Of the right attempts keep the shortest, and no text twice; those that are wrong are passed over.
+
+    A problem that nobody got right fails. The score is the length in words. Which of several right trajectories beats
+    the others is not said where the training set is improved so (STILL-2, arXiv 2412.09413).
+    """
+    outcomes = _outcomes(case, check)
+    context = {"right": sum(outcomes.values()), "n": len(outcomes)}
+    right = {trace(each).strip(): each for each in reversed(case.attempts) if outcomes.get(each.id)}
+    if not right:
+        yield from _not_chosen(case, failed("no attempt is right", context=context))
+        return
+    among = lengths_of([each for each in case.attempts if outcomes.get(each.id)])
+    best = sorted((each.id for each in right.values()), key=lambda id: (among[id], id))[: max(0, keep)]
+    yield from _chosen(case, frozenset(best), among, random=drawn(among, len(best)), values={}, context=context)
+
+
 def length_weighted(case: Case, check: Check, *, keep: int = 1, seed: int = 0) -> Iterator[Ruling]:
     """Draw so many of the finished attempts that nothing before failed; the longest has rank 0, and weight 0.5^rank.
 

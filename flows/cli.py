@@ -57,7 +57,7 @@ def run(
     quiet: bool,
 ) -> None:
     """Run RECIPE until it has its rows, and write the next version of its dataset."""
-    from flows import make, show
+    from flows import make, rounds, show
     from flows.lean import lean
     from flows.metrics import metrics as measuring
     from flows.runners import chosen
@@ -82,12 +82,22 @@ def run(
             watch = together(stack.enter_context(watching(quiet=quiet)), measured)
             how = {"workers": there.window, "run_shard": there.run_shard, "watch": watch}
             return asyncio.run(
-                _interruptible(lambda began: make.make(path, changes=all_changes, dataset=name, began=began, **how))
+                _interruptible(
+                    lambda began: rounds.turn(
+                        path,
+                        all_changes,
+                        name,
+                        run_round=lambda recipe, changes, dataset: make.make(
+                            recipe, changes=changes, dataset=dataset, began=began, **how
+                        ),
+                    )
+                )
             )
 
     made = or_one_line(job)
-    show.ledger(made)
-    sys.exit(0 if made.ledger["accepted"] else EXIT_NOTHING)
+    for each in made:
+        show.ledger(each)
+    sys.exit(0 if made[-1].ledger["accepted"] else EXIT_NOTHING)
 
 
 @main.command()
@@ -140,25 +150,33 @@ def _bindings(models: tuple[str, ...]) -> list[str]:
 def _fetched(published: str, changes: list[str]) -> str:
     """The recipe of a dataset on the Hub, brought here."""
     from pipelines.hub.published import fetch_recipe
+    from pipelines.recipe import BadRecipe, read
     from pipelines.store import data_folder
 
     with refusals():
-        return str(fetch_recipe(published, into=data_folder() / "recipes", changes=changes))
+        path = fetch_recipe(published, into=data_folder() / "recipes", changes=changes)
+        if "train" in read(path).get("rounds", {}):
+            raise BadRecipe(f"{path} names a command in rounds.train: read it, and run it as a recipe of your own")
+        return str(path)
 
 
 def _through_prefect(
     recipe: str, changes: list[str], name: str | None, workers: int | None, runner: str | None
 ) -> Any:
     """Run as a Prefect flow. Raises BadSetup where Prefect is not installed, or its server not there."""
+    from flows.rounds import is_loop
+
     url = os.environ["PREFECT_API_URL"]
     try:
-        from flows.mill import mill
+        from flows.mill import mill, rounds
     except ModuleNotFoundError as error:
         raise BadSetup(
             f"PREFECT_API_URL is set, but there is no module {error.name!r}: install thoughtmill[flows], or unset it"
         ) from error
     try:
-        return asyncio.run(mill(recipe, changes, name, workers, runner))
+        if is_loop(recipe, changes):
+            return asyncio.run(rounds(recipe, changes, name, workers, runner))
+        return [asyncio.run(mill(recipe, changes, name, workers, runner))]
     except RuntimeError as error:
         if "Failed to reach API" not in str(error):
             raise
@@ -171,8 +189,8 @@ async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:
     mills: list[Any] = []
 
     def interrupt() -> None:
-        if mills and not mills[0].interrupted:
-            mills[0].interrupt()
+        if mills and not mills[-1].interrupted:
+            mills[-1].interrupt()
         elif task:
             task.cancel()
 

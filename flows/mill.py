@@ -14,6 +14,7 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -23,6 +24,7 @@ from prefect.artifacts import acreate_table_artifact
 from flows import make, show
 from flows.exits import or_one_line, refusals
 from flows.metrics import metrics
+from flows.rounds import turn
 from flows.run import RunShard, directly
 from flows.runners import chosen
 from pipelines.bind import Recipe
@@ -52,6 +54,22 @@ async def mill(
         description=f"{made.name}: {made.ledger['candidates']} candidates",
     )
     return made
+
+
+@flow(name="rounds", flow_run_name="{recipe}", validate_parameters=False)
+async def rounds(
+    recipe: str,
+    changes: list[str] | None = None,
+    name: str | None = None,
+    workers: int | None = None,
+    runner: str | None = None,
+) -> list[make.Made]:
+    """Run a recipe, or its rounds one after another, each as a flow of its own."""
+
+    async def one(recipe: str, changes: Sequence[str], dataset: str | None) -> make.Made:
+        return await mill(recipe, list(changes), dataset, workers, runner)
+
+    return await turn(recipe, changes or [], name, run_round=one)
 
 
 async def as_task(recipe: Recipe, start: int, stop: int, run: Run, within: RunShard = directly) -> Shard:

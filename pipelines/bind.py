@@ -22,6 +22,7 @@ from pipelines.inference.budget import LIMITS
 from pipelines.inference.engines import parse_model
 from pipelines.inference.model import BadModel, Model, Sampling
 from pipelines.recipe import KEYS, BadRecipe, checked, find_file, known, nearest, positive, stage_name
+from pipelines.rounds import loop_of
 from pipelines.rows import BadRows, Rows, Seeds
 from pipelines.rules import artifact_of, bind_rule, check_said
 from pipelines.stage import NOT, BoundRule, Order, Stage, Step, says
@@ -99,6 +100,8 @@ def _bind(value: dict[str, Any], folder: Path) -> Recipe:
     models = {role: parse_model(role, spec) for role, spec in value.get("models", {}).items()}
     name = _dataset_name(value["name"])
     earlier = earlier_of(value.get("earlier", []), data_folder() / "datasets" / name)
+    loop_of(value)
+    known(value.get("round", {}), {"number", "parent", "digest"}, "round")
     steps = _steps(value, models, folder, earlier)
     used = {step.parameters["model"].role for step in steps if isinstance(step.parameters.get("model"), Model)}
     if idle := models.keys() - used:

@@ -36,6 +36,7 @@ class Given(NamedTuple):
     responses: Sequence[Any] = ()
     correct: Sequence[Any] = ()
     rewards: Sequence[Any] = ()
+    kept: Mapping[str, Any] = {}  # what else the row tells, for the details of its problem
 
 
 def listed(value: Any) -> list[Any]:
@@ -65,7 +66,7 @@ def brought(row: Given, *, draw: int, stage: str, model: str = "") -> Facts:
         domain=row.domain,
         source=row.source,
         license=row.license,
-        details={"id": row.id},
+        details={**row.kept, "id": row.id},
     )
     attempts = [_response(task, stage, sample, text, model, row.where) for sample, text in enumerate(row.responses)]
     return Facts([task], attempts, [*_told(row, "correct", attempts, stage), *_told(row, "rewards", attempts, stage)])

@@ -18,10 +18,10 @@ RECIPES = Path(__file__).parent / "recipes"
 PROJECT = Path(__file__).parent.parent
 
 KEYS = {"name", "about", "paper", "seed", "shard", "target", "arms", "without", "models", "stages", "views"}
-KEYS |= {"curriculum", "budget", "run", "earlier"}
+KEYS |= {"curriculum", "budget", "run", "earlier", "rounds", "round"}
 FILES = {"seeds", "rows", "path", "against", "losses", "earlier"}  # what names files, in stages and their rules
 FILES |= {"demonstrations"}
-TABLES = {"target", "arms", "without", "models", "curriculum", "budget", "run"}
+TABLES = {"target", "arms", "without", "models", "curriculum", "budget", "run", "rounds", "round"}
 
 
 class BadRecipe(ValueError):

@@ -148,6 +148,10 @@ PAPERS: dict[str, Paper] = {
         "OpenMathInstruct-2: Accelerating AI for Math with Massive Open-Source Instruction Data",
         "Shubham Toshniwal and Wei Du and Ivan Moshkov and Branislav Kisacanin and Alexan Ayrapetyan and Igor Gitman",
     ),
+    "2412.09413": Paper(
+        "Imitate, Explore, and Self-Improve: A Reproduction Report on Slow-thinking Reasoning Systems",
+        "Yingqian Min and Zhipeng Chen and others",
+    ),
     "2501.18578": Paper(
         "R.I.P.: Better Models by Survival of the Fittest Prompts",
         "Ping Yu and Weizhe Yuan and Olga Golovneva and Tianhao Wu and Sainbayar Sukhbaatar and Jason Weston and"
@@ -262,6 +266,10 @@ PAPERS: dict[str, Paper] = {
         "MMR1: Enhancing Multimodal Reasoning with Variance-Aware Sampling and Open Resources",
         "Sicong Leng and Jing Wang and Jiaxi Li and Hao Zhang and Zhiqiang Hu and Boqiang Zhang and Yuming Jiang and"
         " Hang Zhang and Xin Li and Lidong Bing and Deli Zhao and Wei Lu and Yu Rong and Aixin Sun and Shijian Lu",
+    ),
+    "2509.24726": Paper(
+        "Socratic-Zero: Bootstrapping Reasoning via Data-Free Agent Co-evolution",
+        "Shaobo Wang and others",
     ),
     "2510.00915": Paper(
         "Reinforcement Learning with Verifiable yet Noisy Rewards under Imperfect Verifiers",

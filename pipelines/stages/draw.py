@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -126,20 +126,30 @@ def _pose(drawn: list[Problem], stage: str, index: int, *, domain: str | None) -
     )
 
 
-async def bring(shard: Shard, run: Run, step: Step, *, rows: Rows, model: str = "", verifier: str = "math") -> Output:
+async def bring(
+    shard: Shard,
+    run: Run,
+    step: Step,
+    *,
+    rows: Rows,
+    model: str = "",
+    verifier: str = "math",
+    keep: list[str] = [],  # noqa: B006 (never changed)
+) -> Output:
     """Import existing problems, and with them responses, correctness and rewards, as facts; one row is one draw.
 
     Columns, by the names that `columns` gives them: question; answer; responses (a text, a conversation that ends
     with the assistant's turn, or a list of these); correct (a boolean or a list) and rewards (a number or a list;
     lists of one number are read as that number), one for each response; domain, source, license, verifier, id.
+    What else rows tell in the columns of `keep` goes into the problem's details, if it is there.
     """
     facts = Facts.none()
     for index in range(shard.start, shard.stop):
-        facts.extend(brought(_given(rows, index, verifier), draw=index, stage=step.label, model=model))
+        facts.extend(brought(_given(rows, index, verifier, keep), draw=index, stage=step.label, model=model))
     return Output(facts, [each.id for each in facts.problems])
 
 
-def _given(rows: Rows, index: int, verifier: str) -> Given:
+def _given(rows: Rows, index: int, verifier: str, keep: Sequence[str]) -> Given:
     """A row as people hand it over. Raises BadRows for an unknown verifier."""
     seed = Seeds.problem_of(rows, index)
     name = rows.text(index, "verifier")
@@ -157,4 +167,5 @@ def _given(rows: Rows, index: int, verifier: str) -> Given:
         responses=responses_of(rows.field(index, "responses")),
         correct=listed(rows.field(index, "correct")),
         rewards=listed(rows.field(index, "rewards")),
+        kept={name: value for name in keep if (value := rows.field(index, name)) is not None},
     )

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from filters.verifiers import VERIFIERS, Verifier
+from filters.verifiers import VERIFIERS
 from pipelines.inference.model import Model, Sampling, seed_of
 from pipelines.records import Attempt, Facts, Problem, Verdict, problem, verdict
 from pipelines.stage import Run, Shard, Step
@@ -99,7 +99,7 @@ def _ruling(attempt: Attempt, said: Posing | str, stage: str) -> Verdict:
 
 def _problem(drawn: Problem, attempt: Attempt, said: Posing, stage: str, verifier: str) -> Problem:
     name = verifier or ("choice" if OPTIONS.search(said.question) else "math")
-    answer = None if said.answer is None else _reference(VERIFIERS[name], said.answer)
+    answer = None if said.answer is None else reference_of(name, said.answer)
     return problem(
         parents=[attempt.id],
         stage=stage,
@@ -114,7 +114,8 @@ def _problem(drawn: Problem, attempt: Attempt, said: Posing, stage: str, verifie
     )
 
 
-def _reference(kind: Verifier, said: str) -> str:
+def reference_of(verifier: str, said: str) -> str:
     """The author's answer as a reference: of "(B) 12" the letter alone."""
+    kind = VERIFIERS[verifier]
     answer = kind.final_answer(said) or said
     return kind.gold(answer) or answer

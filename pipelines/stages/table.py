@@ -11,6 +11,7 @@ from pipelines.stages.contrast import check_contrast, contrast
 from pipelines.stages.cross import check_cross, cross
 from pipelines.stages.derive import KINDS, check_derive, derive
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
+from pipelines.stages.escalate import check_escalate, escalate
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
 from pipelines.stages.go_on import check_go_on, go_on
@@ -58,6 +59,15 @@ STAGES: dict[str, Stage] = {
         tells=frozenset({"question"}),
         check=check_expand,
         says=frozenset({"budget"}),
+    ),
+    "escalate": Stage(
+        escalate,
+        version=1,
+        defaults=TEACHER,
+        tells=frozenset({"question", "attempt"}),
+        check=check_escalate,
+        says=frozenset({"escalated"}),
+        makes=frozenset({"escalated"}),
     ),
     "options": Stage(options, version=1, check=check_options, says=frozenset({"one_key"})),
     "go_on": Stage(go_on, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_go_on),

@@ -16,7 +16,7 @@ select
     json_extract_string(s.details, '$.input') as input, s.answer as output,
     p.id as problem_id, p.question, p.domain, s.id as instance_id, s.parents[1] as attempt_id, s.source as model
 from beside s join accepted p on p.id = s.accepted where s.kind = 'instance'
-order by p.draw, s.id
+order by p.draw, p.id, s.id
 """
 
 

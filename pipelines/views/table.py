@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
 from pipelines.views import (
     beside,
+    escalated,
     forms,
     instances,
     judging,
     mixed,
     offline,
     planned,
+    pool,
     preference,
     process,
     rl,
@@ -41,7 +43,7 @@ UNFIT = (
     *("switches", "strategy_count", "review_ratio", "boundary", "no_void_turns", "coherent", "failed_steps"),
     *("not_repetitive", "one_language", "no_prompt_words", "trace_length", "verbosity"),
     *("no_leak_words", "not_repeated", "thought_and_answer"),
-    *("process_consistent", "shortest_right", "length_weighted", "no_words", "no_refusal"),
+    *("process_consistent", "shortest_right", "best_right", "length_weighted", "no_words", "no_refusal"),
     *("unlike", "made_by"),
 )
 
@@ -237,6 +239,19 @@ VIEWS: dict[str, View] = {
         step_preference.QUERY, step_preference.schema, 1, "steps", "right over wrong answers from where they part"
     ),
     "rl": View(rl.QUERY, rl.schema, 2, "rl", "prompts with the answer and the verifier that rewards it"),
+    "pool": View(
+        pool.QUERY, pool.schema, 1, "rl", "every problem, solved or not, with its right answers and their rounds"
+    ),
+    "generator": View(
+        escalated.GENERATOR,
+        escalated.generator_schema,
+        1,
+        "sft",
+        "how new problems were written where a solver failed",
+    ),
+    "curriculum": View(
+        escalated.CURRICULUM, escalated.curriculum_schema, 1, "rl", "new problems that a solver gets right sometimes"
+    ),
     "forms": View(forms.QUERY, forms.schema, 2, "rl", "the same as a choice and as an open question"),
     "judge": View(judging.JUDGE, judging.judge_schema, 2, "rl", "tasks of judging whose answer a verifier knows"),
     "process": View(

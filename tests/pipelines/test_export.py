@@ -38,6 +38,7 @@ SOME = [
     ("verl", "mixed"),
     *[("verifiers", "forms"), ("trl", "instances"), ("trl", "continued"), ("llama-factory", "continued")],
     ("axolotl", "thought_preference"),
+    *[("verl", "pool"), ("axolotl", "generator"), ("verl", "curriculum")],
     *[("nemotron", "tests"), ("trl", "tests_preference"), ("axolotl", "repairs"), ("llama-factory", "repairs_rl")],
 ]
 """Each consumer and each view, most of them once."""
@@ -259,7 +260,7 @@ def test_another_seed_holds_out_others_and_the_share_is_about_right():
     [
         ({"view": "stf"}, "no view 'stf'; there are: sft"),
         ({"to": "vrel"}, "no consumer 'vrel'; there are: trl"),
-        ({"to": "skyrl"}, "skyrl has no use for sft; it takes: rl, forms, judge"),
+        ({"to": "skyrl"}, "skyrl has no use for sft; it takes: rl, pool, curriculum, forms, judge"),
         ({"split": 1.0}, "split is the share of problems to test on, at least 0 and below 1, not 1.0"),
         ({"split": -0.1}, "not -0.1"),
     ]

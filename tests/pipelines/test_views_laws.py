@@ -257,6 +257,22 @@ def acted(draw: int) -> list[Fact]:
     return [of, accepted(of), *checked(right, "pass"), *checked(shown, "pass")]
 
 
+def failed(draw: int) -> list[Fact]:
+    """Where a solver failed, new problems: one that it learns from, one that it never solves, one that is none."""
+    facts: list[Fact] = []
+    zones: dict[str, Status] = {"learning": "pass", "too hard": "fail", "none": "fail"}
+    for zone, status in zones.items():
+        task = asked(draw, "What is 2 plus 5?", kind="escalate", parents=["the problem", zone])
+        said = tried(task, PLAN.format(question=f"What is 3 plus 4 ({zone})?") if zone != "none" else GONE)
+        details = {"parent": "the problem", "cause": zone, "round": 1, "plan": HIDDEN}
+        more = {"parents": [said.id], "answer": "7", "verifier": "math", "details": details}
+        new = asked(draw, GONE if zone == "none" else f"What is 3 plus 4 ({zone})?", kind="escalated", **more)
+        measured = {"score": 0.5, "value": zone, "context": {"k": int(zone == "learning"), "n": 2}}
+        facts += [task, said, new, told(new, "learnable@1", status, **measured)]
+        facts.append(told(new, "form@1", "fail" if zone == "none" else "pass"))
+    return facts
+
+
 def thought_on(draw: int) -> list[Fact]:
     """Thoughts about one problem, right and wrong, and what others made of them when they went on."""
     of = asked(draw, f"Which is it? ({draw})", answer="B", verifier="choice")
@@ -290,7 +306,7 @@ def a_world(folder: Path) -> list[Fact]:
     twin = asked(0, "Which is it, (A) or (B)?", kind="form", answer="A", verifier="choice")
     details = {"instruction": "Sort it.", "input": "b, a"}
     instance = asked(1, "Sort it.\n\nb, a", kind="instance", answer="a, b", details=details)
-    here = [*solved(0, folder), *acted(0), twin, instance, *rated(1), *solved(1), *thought_on(1)]
+    here = [*solved(0, folder), *acted(0), twin, instance, *failed(0), *rated(1), *solved(1), *thought_on(1)]
     return [*here, *with_tests(3), *dropped]
 
 
@@ -408,6 +424,7 @@ WRONG_MAY_BE = {
     "judge_preference": "prompt",  # judges are shown it
     "judge": "prompt",
     "critique": "messages",
+    "generator": "messages",  # whoever writes is shown what was wrong
     "process": "steps",
     "offline": "completion",
     "tests_preference": "rejected",

@@ -1,0 +1,139 @@
+"""Loops over rounds: how they are written down, and how models come to be between them."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from filters.difficulty import still_hard
+from filters.rule import Case
+from filters.selection_groups import best_right
+from flows import rounds
+from flows.make import Made
+from pipelines.bind import bind
+from pipelines.recipe import BadRecipe, find, read
+from pipelines.records import problem
+from pipelines.rounds import Train, binding, inline, loop_of
+from tests.filters.cases import run, solved
+
+NAME = "imitate-explore-improve"
+
+
+def value() -> dict[str, Any]:
+    return read(find(NAME))
+
+
+def test_what_a_round_changes_can_be_said_in_one_line() -> None:
+    given = {"a": ['x "y"', 1, 0.5, True], "b-c": {"d": {}}, "e": []}
+    assert tomllib.loads(f"value = {inline(given)}")["value"] == given
+    assert binding({"use": "a", "sampling": {"top_p": 1}}, {"use": "b", "sampling": {"top_k": 2}}) == {
+        "use": "b",
+        "sampling": {"top_p": 1, "top_k": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"count": 0}, "at least 1"),
+        ({"view": "rl"}, "none of the recipe's views"),
+        ({"often": 2}, "no key 'often'"),
+        ({"models": {"policy": ["builtin"]}}, "1 models for 3 rounds"),
+        ({"models": {"judge": ["a", "b", "c"]}}, "no model 'judge'"),
+        ({"train": {"role": "policy"}}, "rounds.train needs"),
+        ({"into": 3}, "rounds.into"),
+    ],
+)
+def test_rounds_that_cannot_be_run_are_told_before_anything_is(change: dict[str, Any], says: str) -> None:
+    given = value()
+    given["rounds"].update(change)
+    with pytest.raises(BadRecipe, match=says):
+        bind(given, folder=Path())
+
+
+def test_a_recipe_that_is_one_round_is_no_loop() -> None:
+    assert loop_of(value())
+    assert loop_of({**value(), "round": {"number": 1}}) is None
+    assert loop_of({"name": "other"}) is None
+
+
+def version(folder: Path, number: int, rows: int) -> Made:
+    there = folder / f"data/datasets/loop-r{number}/v1"
+    (there / "pool").mkdir(parents=True, exist_ok=True)
+    told = {"version": "v1", "digest": f"d{number}", "schema": 1, "rows": {"pool": rows}, "files": {}}
+    (there / "version.json").write_bytes(orjson.dumps(told))
+    (there / "pool" / "data-00000.arrow").touch()
+    return Made(f"loop-r{number}", there, True, {}, {}, None)
+
+
+def test_each_round_reads_the_one_before_and_a_loop_ends_when_nothing_is_left(tmp_path: Path) -> None:
+    asked: list[tuple[Sequence[str], str | None]] = []
+
+    async def one(recipe: str, changes: Sequence[str], dataset: str | None) -> Made:
+        asked.append((changes, dataset))
+        return version(tmp_path, len(asked) - 1, rows=2 - len(asked))
+
+    mine = ["bring.rows=mine.jsonl", "seed=1"]
+    made = asyncio.run(rounds.turn(NAME, mine, "loop", run_round=one))
+    assert len(made) == 2
+    assert [name for _, name in asked] == ["loop-r0", "loop-r1"]
+    first, second = (changes for changes, _ in asked)
+    assert first[-1] == 'round={ "number" = 0 }'
+    assert second[-2] == f'bring.rows=["{made[0].folder}/pool/data-00000.arrow"]'
+    assert second.index("bring.rows=mine.jsonl") < len(second) - 2
+    assert tomllib.loads(second[-1])["round"] == {"number": 1, "parent": "loop-r0@v1", "digest": "d0"}
+
+
+TRAINER = "import sys, pathlib; out = pathlib.Path(sys.argv[2]); (out / 'w').write_text(sys.argv[1][-12:])"
+
+
+@pytest.mark.slow
+def test_a_command_makes_the_next_model_once_for_each_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THOUGHTMILL_DATA", str(tmp_path / "data"))
+    train = Train("policy", [sys.executable, "-c", TRAINER, "{version}", "{out}"], "vllm:{out}")
+    first, second = version(tmp_path, 0, 1), version(tmp_path, 1, 1)
+    models = [asyncio.run(rounds.trained(train, each)) for each in (first, first, second)]
+    assert models[0] == models[1]
+    assert models[0]["revision"] != models[2]["revision"]
+    assert (Path(models[0]["use"].removeprefix("vllm:")) / "w").read_text() == "s/loop-r0/v1"
+    for command in (["false"], ["/no/such/program"]):
+        with pytest.raises(BadRecipe, match="rounds"):
+            asyncio.run(rounds.trained(train._replace(command=command), first))
+
+
+# --- What rounds go by ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("measured", "status"),
+    [
+        (None, "pass"),
+        ("no JSON", "pass"),
+        ('{"k": 3, "n": 2}', "pass"),
+        ('{"k": 4, "n": 8}', "pass"),
+        ('{"k": 5, "n": 8}', "fail"),
+    ],
+)
+def test_hard_is_what_was_right_half_of_the_time_or_never_tried(measured: Any, status: str) -> None:
+    details = {"measured": measured}
+    of = problem(parents=(), stage="bring@1", draw=0, kind="task", question="?", details=details)
+    assert [each.status for each in still_hard(Case(of), lambda *_: None)] == [status]  # pyright: ignore
+
+
+def test_of_the_right_ones_the_shortest_stay_and_no_text_twice() -> None:
+    case = solved(["2", "1", "3", "1", "2"], author="2")
+    ruled = run("best_right", case)
+    kept = [each.about for each in ruled[1:] if each.status == "pass"]
+    assert kept == [(case.attempts[0].id,)]  # the other says the same
+    assert ruled[0].status == "pass"
+    assert run("best_right", solved(["1"], author="2"))[0].reason == "no attempt is right"
+    assert best_right.__doc__
