@@ -249,6 +249,10 @@ PAPERS: dict[str, Paper] = {
         "Ping Yu and Jack Lanchantin and Tianlu Wang and Weizhe Yuan and Olga Golovneva and Ilia Kulikov and"
         " Sainbayar Sukhbaatar and Jason Weston and Jing Xu",
     ),
+    "2508.16514": Paper(
+        "FLAMES: Improving LLM Math Reasoning via a Fine-Grained Analysis of the Data Synthesis Pipeline",
+        "Parker Seegmiller and others",
+    ),
     "2509.02479": Paper(
         "SimpleTIR: End-to-End Reinforcement Learning for Multi-Turn Tool-Integrated Reasoning",
         "Zhenghai Xue and Longtao Zheng and Qian Liu and Yingru Li and Xiaosen Zheng and Zejun Ma and Bo An",

@@ -50,7 +50,7 @@ class Found(NamedTuple):
 
 def question_in(prompt: str) -> Seen | None:
     """A choice to be thought about; None for every other prompt."""
-    found = ASKED.search(prompt)
+    found = ASKED.match(prompt) if "</think>" in prompt else None
     parts = found[1].split("\n\n") if found else []
     options = dict(OPTION.findall(parts[-1])) if parts else {}
     return Seen("\n\n".join(parts[:-2]), parts[-2].strip(), options) if len(parts) > 2 and len(options) > 1 else None
