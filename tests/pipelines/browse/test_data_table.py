@@ -110,9 +110,9 @@ def test_a_page_is_what_python_filters_and_sorts(
     rows: list[dict[str, Any]], asked: list[tuple[list[Filter], Order | None]]
 ) -> None:
     with table_of(rows) as source:
-        types = {column.name: column.type for column in source.columns}
+        takes = {column.name: OPS[column.type] for column in source.columns}
         for given, order in asked:
-            where = [each for each in given if each.op in OPS[types[each.column]]]  # few texts are a category
+            where = [each for each in given if each.op in takes[each.column]]  # few texts are a category
             passed = [place for place, each in enumerate(rows) if all(passes(each, one) for one in where)]
             wanted = in_order(rows, passed, order)
             whole = page(source, where=where, order=order, limit=1000)
