@@ -25,6 +25,7 @@ from pipelines.inference.engines import parse_model
 from pipelines.inference.model import BadModel
 from pipelines.recipe import FILES, BadRecipe
 from pipelines.release import versions
+from pipelines.rounds import loop_of
 from pipelines.rows import Rows, Seeds
 from pipelines.store import connect, data_folder
 from pipelines.versions.pin import current
@@ -66,6 +67,8 @@ def plan(recipe: str, *, changes: Sequence[str] = (), dataset: str | None = None
     if more is not None and more < 1:
         raise BadRecipe(f"more = {more} should be at least 1: how many rows a night adds")
     bound = make.prepare(recipe, changes=changes, dataset=dataset)
+    if loop_of(bound.value) is not None:
+        raise BadRecipe("a night adds to one dataset, and [rounds] make several: `thoughtmill run` makes them")
     if not any(step.order for step in bound.steps):
         raise BadRecipe(
             "nothing in the recipe keeps tonight's rows from repeating earlier ones: give a stage that sifts"

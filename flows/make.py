@@ -79,11 +79,12 @@ async def make(
     run_shard: RunShard = directly,
     watch: Callable[[Progress], None] = lambda progress: None,
     began: Callable[[Mill], None] = lambda mill: None,
+    had: int | None = None,
 ) -> Made:
-    """Run a recipe and write the next version of its dataset.
+    """Run a recipe and write the next version of its dataset: a night's, of `had` draws or more.
 
     Raises BadRecipe, Busy, Misconfigured, Outage, DiskFull, OutOfBudget or Interrupted; what was made until then is
-    kept. A run whose budget is spent makes a version of what it has.
+    kept. A run whose budget is spent makes a version of what it has; each night has a budget of its own.
     """
     recipe, data = prepare(name, changes=changes, dataset=dataset), data_folder()
     home, mirror = data / "runs" / recipe.name, await asyncio.to_thread(opened_store, data)
@@ -102,8 +103,12 @@ async def make(
             raise Interrupted(
                 f"stopped with {mill.progress.accepted} accepted of {mill.progress.candidates} candidates"
             )
+        if spent and had is not None and stop <= had:  # no version of tonight, and the next one is to get on
+            stack.callback(closed, home / "budget.json")
         if spent and not stop:
             raise OutOfBudget(f"{spent}, before {recipe.rows_per_shard} draws were finished")
+        if spent and stop < (had or 0):
+            raise OutOfBudget(f"{spent}, before the {had} draws of the version that it continues were finished")
         made = _release(recipe, data, mill, stop, counts)
         made.ended, made.spent = str(spent) if spent else None, purse.told()
         if made.is_new or not spent:  # else the version that it is for is still to be made

@@ -24,7 +24,7 @@ from prefect.artifacts import acreate_table_artifact
 from flows import make, show
 from flows.exits import or_one_line, refusals
 from flows.metrics import metrics
-from flows.rounds import turn
+from flows.rounds import is_loop, turn
 from flows.run import RunShard, directly
 from flows.runners import chosen
 from pipelines.bind import Recipe
@@ -95,7 +95,10 @@ def main(arguments: list[str]) -> None:
         sys.exit("usage: python -m flows.mill RECIPE [PLACE=VALUE ...]")
     recipe, *changes = arguments
     or_one_line(lambda: make.check(recipe, changes=changes))  # before a flow run is there that could only fail
-    show.ledger(or_one_line(lambda: asyncio.run(mill(recipe, changes))))
+    loops = or_one_line(lambda: is_loop(recipe, changes))
+    made = or_one_line(lambda: asyncio.run(rounds(recipe, changes) if loops else mill(recipe, changes)))
+    for each in made if loops else [made]:
+        show.ledger(each)
 
 
 if __name__ == "__main__":

@@ -84,6 +84,7 @@ async def tonight(
                 run_shard=_of_new_draws(run_shard, goal.had[1]),
                 watch=lambda told: watch(told, goal.share(told)),
                 began=began,
+                had=goal.had[1],
             )
         return Night(made, goal, _write_changes(goal.before, made))
 

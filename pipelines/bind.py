@@ -252,7 +252,7 @@ def _check_said(steps: Sequence[Step]) -> None:
 def _check_beside(step: Step, said: set[str], made: set[str]) -> None:
     """`of` names a kind of problem that a stage before makes, and `only` a rule that spoke before."""
     of, only = step.parameters.get("of"), step.parameters.get("only")
-    if of and of not in made:
+    if of and step.stage is not STAGES["likelihood"] and of not in made:  # there it says what is scored
         there = f"they make: {', '.join(sorted(made))}" if made else "they make none"
         raise BadRecipe(f"stage {step.name!r}: no stage before puts problems of = {of!r} beside the draws; {there}")
     if only and only.removeprefix(NOT) not in said:

@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from pipelines.inference.engine import Again
@@ -18,7 +19,7 @@ from pipelines.inference.engine import Again
 TIMES = 4  # what nearly all take
 NEARLY_ALL = 0.99
 AT_LEAST = 5.0  # seconds; shorter pauses are hiccups
-ENOUGH = 64  # answers to one prompt, after which it is known what they take, and looked at anew
+ENOUGH = 64  # answers to one prompt at least, before it is known what they take; then it is looked at anew
 KNOWN = 512  # that are remembered
 
 
@@ -27,11 +28,14 @@ class Late(Again):
 
 
 class Overdue:
-    """How long one endpoint may take. `answers_others` asks whether it answers anything at all."""
+    """How long one endpoint may take, of which so many are asked at once.
 
-    def __init__(self, answers_others: Callable[[], Awaitable[bool]]) -> None:
+    `answers_others` asks whether it answers anything at all.
+    """
+
+    def __init__(self, answers_others: Callable[[], Awaitable[bool]], *, in_flight: int) -> None:
         self._answers_others = answers_others
-        self._usual: dict[str, Usual] = defaultdict(Usual)  # by prompt, since answers differ in length
+        self._usual = defaultdict[str, Usual](partial(Usual, in_flight))  # by prompt: answers differ in length
         self._latest = 0.0  # when that request was sent, of all answered ones, which was sent last
 
     async def bounded(self, asking: Coroutine[Any, Any, dict[str, Any]], *, prompt: str, late: int) -> dict[str, Any]:
@@ -39,23 +43,35 @@ class Overdue:
         sent, usual = time.monotonic(), self._usual[prompt]
         task = asyncio.ensure_future(asking)
         try:
-            while not await _done(task, usual.limit(late) or AT_LEAST):
-                if usual.limit(late) and (self._latest > sent or await self._answers_others()):
-                    waited = time.monotonic() - sent
+            while not await _done(task, _until(usual.limit(late), time.monotonic() - sent)):
+                limit, waited = usual.limit(late), time.monotonic() - sent
+                if limit and waited >= limit and (self._latest > sent or await self._looked(task)):
                     raise Late(f"no reply within {waited:.0f} s, while others are answered", by_row=True, paid=True)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+        reply = task.result()  # what fails says nothing about what answers take
         self._latest = max(self._latest, sent)
         usual.learn(time.monotonic() - sent)
-        return task.result()
+        return reply
+
+    async def _looked(self, task: asyncio.Task[Any]) -> bool:
+        """Whether it answers others, and this one still not. It may wait for budget, but no longer."""
+        look = asyncio.ensure_future(self._answers_others())
+        try:
+            await asyncio.wait({task, look}, return_when=asyncio.FIRST_COMPLETED)
+            return not task.done() and look.result()
+        finally:
+            look.cancel()
+            await asyncio.gather(look, return_exceptions=True)
 
 
 class Usual:
     """What answers to one prompt take."""
 
-    def __init__(self) -> None:
-        self._seconds: deque[float] = deque(maxlen=KNOWN)
+    def __init__(self, in_flight: int) -> None:
+        self._enough = max(ENOUGH, 2 * in_flight)  # of those asked first the shortest answers come first
+        self._seconds: deque[float] = deque(maxlen=max(KNOWN, self._enough))
         self._answers = 0
         self._nearly_all: float | None = None
 
@@ -66,8 +82,15 @@ class Usual:
     def learn(self, seconds: float) -> None:
         self._seconds.append(seconds)
         self._answers += 1
-        if self._answers % ENOUGH == 0:
+        if self._answers >= self._enough and self._answers % ENOUGH == 0:
             self._nearly_all = sorted(self._seconds)[int(NEARLY_ALL * len(self._seconds))]
+
+
+def _until(limit: float | None, waited: float) -> float:
+    """Seconds until it is looked at again: when its time is over, and after as long again."""
+    if limit is None:
+        return AT_LEAST
+    return limit - waited if waited < limit else limit
 
 
 async def _done(task: asyncio.Task[Any], seconds: float) -> bool:

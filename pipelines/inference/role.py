@@ -88,6 +88,9 @@ class Endpoint:
 
         Returns the seconds that this request alone should wait: a stray "later" is meant for it, and not for all.
         """
+        if isinstance(again, Late):  # others are answered: neither silence nor load
+            self.silent_since = None
+            return 0
         now = time.monotonic()
         self.silent_since = self.silent_since or now
         self.trouble = str(again)
@@ -229,9 +232,12 @@ class Role:
 
     async def _put(self, endpoint: Endpoint, engine: Engine, request: Request, late: int) -> dict[str, Any]:
         """Its reply, unless it hangs. Scores, and what may wait in the engine itself, take as long as they take."""
-        if not request.prompt or isinstance(engine, Slow):
+        in_process = endpoint.model.engine == "transformers"  # with a queue of its own, by draws
+        if not request.prompt or isinstance(engine, Slow) or in_process:
             return await put(engine, request)
-        endpoint.overdue = endpoint.overdue or Overdue(partial(self._looks, engine, request))
+        endpoint.overdue = endpoint.overdue or Overdue(
+            partial(self._looks, engine, request), in_flight=endpoint.model.in_flight
+        )
         return await endpoint.overdue.bounded(put(engine, request), prompt=request.prompt, late=late)
 
     async def _answers_others(self, endpoint: Endpoint, request: Request) -> bool:

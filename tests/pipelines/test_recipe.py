@@ -153,3 +153,17 @@ def test_the_parameters_of_a_stage_are_its_keyword_only_ones(name: str):
     parameters = stage_parameters(STAGES[name])
     assert parameters
     assert not parameters.keys() & {"shard", "run", "step", "cases"}
+
+
+def test_what_a_likelihood_is_of_is_no_kind_of_problem():
+    value = {
+        "name": "scored",
+        "target": {"candidates": 1},
+        "models": {"teacher": "builtin", "scorer": "openai:small@http://127.0.0.1:9/v1"},
+        "stages": [
+            {"use": "draw", "seeds": "data/seeds/math.jsonl"},
+            {"use": "expand", "prompt": "solve/plain"},
+            {"use": "likelihood"},
+        ],
+    }
+    assert bind(value, folder=Path()).steps[-1].parameters["of"] == "response"

@@ -34,7 +34,7 @@ async def known(*, others: bool) -> Overdue:
     async def answers_others() -> bool:
         return others
 
-    watched = Overdue(answers_others)
+    watched = Overdue(answers_others, in_flight=1)
     for _ in range(ENOUGH):
         await watched.bounded(answered(), prompt="p", late=0)
     return watched
@@ -72,6 +72,50 @@ def test_nothing_else_is_broken_off(why: str):
         assert await watched.bounded(answered(0.1), prompt=prompt, late=late) == ANSWER
 
     asyncio.run(scene())
+
+
+def test_what_fails_teaches_nothing():
+    """A storm of quick failures says nothing about what an answer takes."""
+
+    async def fails() -> dict[str, Any]:
+        raise Again("status 429", overloaded=True)
+
+    async def scene() -> None:
+        watched = Overdue(answers, in_flight=1)
+        for _ in range(2 * ENOUGH):
+            with pytest.raises(Again, match="429"):
+                await watched.bounded(fails(), prompt="p", late=0)
+        assert await watched.bounded(answered(0.1), prompt="p", late=0) == ANSWER
+
+    asyncio.run(scene())
+
+
+def test_who_waited_while_little_was_known_has_the_same_time_as_others():
+    async def scene() -> None:
+        watched = Overdue(answers, in_flight=1)
+        waiting = asyncio.ensure_future(watched.bounded(answered(0.15), prompt="p", late=0))
+        for _ in range(ENOUGH):
+            await watched.bounded(answered(0.05), prompt="p", late=0) if _ == 0 else watched._usual["p"].learn(0.05)
+        assert await waiting == ANSWER  # four times 0.05 s were not over
+
+    asyncio.run(scene())
+
+
+def test_a_reply_is_not_kept_waiting_by_a_look_that_waits_itself():
+    async def scene() -> None:
+        watched = await known(others=True)
+        watched._answers_others = hangs_too
+        assert await watched.bounded(answered(0.2), prompt="p", late=0) == ANSWER
+
+    asyncio.run(scene())
+
+
+async def answers() -> bool:
+    return True
+
+
+async def hangs_too() -> bool:
+    return await asyncio.get_running_loop().create_future()
 
 
 def test_what_is_broken_off_from_outside_lets_go_of_its_request():
