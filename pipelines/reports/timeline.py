@@ -29,7 +29,8 @@ Sample = Mapping[str, Any]
 
 
 class Timeline:
-    """Writes the line of one run. Whatever the disk refuses is said once, and ends the line rather than the run."""
+    """Writes the line of one run. What the disk refuses ends the line, not the run, and is said at the run's end:
+    a run that the disk ends too says so itself."""
 
     def __init__(
         self, path: Path, about: Callable[[], Mapping[str, Any]], clock: Callable[[], float] = time.monotonic
@@ -43,7 +44,7 @@ class Timeline:
         self._note = ""
         self._last: Sample = {}
         self._last_is_written = True
-        self._broken = False
+        self._broken: OSError | None = None
 
     def add(self, sample: Sample) -> None:
         """Take note of how far the run has come; it is written when it is time to, or when it waits for another."""
@@ -61,6 +62,8 @@ class Timeline:
             if not self._last_is_written:
                 self._write_sample()
             self._write({"ended": datetime.now(UTC).isoformat(timespec="seconds"), **how})
+        if self._broken:
+            log.warning("%s ends too early: %s", self._path.name, self._broken)
         return self._lines > 0
 
     def _write_sample(self) -> None:
@@ -77,8 +80,7 @@ class Timeline:
             with self._path.open("ab") as file:
                 file.write(orjson.dumps(line) + b"\n")
         except OSError as error:
-            self._broken = True
-            log.warning("no more of %s is written: %s", self._path.name, error)
+            self._broken = error
         self._lines += 1
         if self._lines % MANY == 0:
             self._every *= 2
