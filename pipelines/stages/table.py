@@ -11,6 +11,7 @@ from pipelines.stages.contrast import check_contrast, contrast
 from pipelines.stages.cross import check_cross, cross
 from pipelines.stages.derive import KINDS, check_derive, derive
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
+from pipelines.stages.episode import check_episode, episode
 from pipelines.stages.escalate import check_escalate, escalate
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
@@ -60,6 +61,7 @@ STAGES: dict[str, Stage] = {
         check=check_expand,
         says=frozenset({"budget"}),
     ),
+    "episode": Stage(episode, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_episode),
     "escalate": Stage(
         escalate,
         version=1,
