@@ -9,6 +9,7 @@ from random import Random
 from typing import Literal
 
 from . import solve, tokens
+from .episodes.read import whole
 from .faults import Faults
 from .instruct import rubric
 from .instruct.answer import answer as answer_instruction
@@ -76,9 +77,11 @@ def messages_key(messages: Sequence[Mapping[str, str]], beginning: str) -> list[
 
 
 def read(messages: Sequence[Mapping[str, str]]) -> tuple[str, str]:
-    """The last user message, and the beginning of the answer if the last message is the assistant's."""
+    """The last user message, of an episode all; and the beginning of the answer if the last is the assistant's."""
     if not messages or not any(message["role"] == "user" for message in messages):
         raise ValueError("the messages hold no user message to answer")
+    if episode := whole(messages):
+        return episode, ""
     prompt = next(message["content"] for message in reversed(messages) if message["role"] == "user")
     return prompt, messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
 

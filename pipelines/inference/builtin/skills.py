@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from . import chains, long_thought, looking, passages
 from .code import ask as code
+from .episodes import explore, pose, solve
 from .instruct import vary
 from .judges import notes, recheck, verdicts
 from .solve import aloud
@@ -22,6 +23,9 @@ class Skill(NamedTuple):
 
 
 SKILLS: dict[str, Skill] = {
+    "explore": Skill(explore.read, explore.reply),
+    "task with tools": Skill(pose.read, pose.reply),
+    "use tools": Skill(solve.read, solve.reply),
     "pose a choice": Skill(passages.passage_in, passages.posed),
     "think at length": Skill(long_thought.task_in, long_thought.thought),
     "compare an end": Skill(looking.end_in, looking.compared),
