@@ -76,6 +76,10 @@ class Faults:
     """Unit tests accept whatever has the right type."""
     bad_repair: float = dataclasses.field(default=0.4, repr=False)
     """A program is not repaired: it learns the tests that are shown by heart, or has another fault, or the same."""
+    detour: float = dataclasses.field(default=0.45, repr=False)
+    """Thinking in paragraphs turns away behind a step, and comes back with nothing."""
+    unbanned: float = dataclasses.field(default=0.08, repr=False)
+    """Words that are banned are said all the same, as by an endpoint that knows of no ban."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -120,4 +124,6 @@ NONE = Faults(
     wrong_test=0,
     idle_tests=0,
     bad_repair=0,
+    detour=0,
+    unbanned=0,
 )
