@@ -2,45 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import orjson
 
 from filters.answers import final_answer
-from filters.trace import SWITCH_WORDS, thoughts
+from filters.thoughts import begun
+from filters.trace import SWITCH_WORDS
 from filters.trace_text import size
-from filters.verifiers import answer_in
 from pipelines.inference.engine import split_think
 from pipelines.inference.model import Model, Sampling, seed_of
 from pipelines.records import Attempt, Facts, Problem, Turn, Verdict, attempt, problem, to_json, verdict
 from pipelines.stage import Run, Shard, Step
 from pipelines.stages.ask import Asker, each_of
-from pipelines.stages.go_on import may_go_on
+from pipelines.stages.rollout import Rollout, Search, Trace, rolled_out, steps_behind, switches_in
 from pipelines.store import Output
 from prompts.template import Template
 
 RULE, KIND = "revised@1", "search"
-BLANK_LINE = re.compile(r"\n\s*\n")  # between steps
-
-
-class Trace(NamedTuple):
-    """What was thought, and what was answered behind it."""
-
-    thought: str
-    answer: str
-
-
-class Rollout(NamedTuple):
-    """What came of going on from somewhere: the whole trace and its worth, or why it is lost."""
-
-    attempts: list[Attempt]
-    trace: Trace | None = None
-    value: float = 0.0
-    lost: str | None = None
 
 
 class Revision(NamedTuple):
@@ -62,20 +43,6 @@ class Searched(NamedTuple):
     revisions: list[Revision]
     tried: list[Rollout]
     points: int
-
-
-class Search(NamedTuple):
-    """How it is searched: who takes the first step, who goes on from there, and what counts."""
-
-    run: Run
-    first: Asker
-    unstopped: Asker
-    then: Asker
-    n: int
-    points: int
-    gamma: float
-    begin_within: float
-    words: Sequence[str]
 
 
 async def retro(
@@ -125,11 +92,15 @@ def check_retro(given: Mapping[str, Any]) -> None:
 
 
 async def _right(shard: Shard, run: Run) -> list[tuple[Problem, Attempt]]:
-    """The finished traces with a thought of their own that the problem's verifier passes now."""
-    there = [(of, each) for of in shard.live for each in shard.case(of).attempts if may_go_on(each)]
+    """The finished traces with a thought, all of it their own, that the problem's verifier passes now."""
+    there = [(of, each) for of in shard.live for each in shard.case(of).attempts if _is_own(each)]
     pairs = {each.id: pair for of, each in there if (pair := _pair(of, each))}
     check = await run.checks.table(pairs.values())
     return [(of, each) for of, each in there if each.id in pairs and check(*pairs[each.id]).status == "pass"]
+
+
+def _is_own(each: Attempt) -> bool:
+    return each.finish == "stop" and begun(each) is None and bool(_trace(each).thought)
 
 
 def _pair(of: Problem, each: Attempt) -> tuple[str, str, str] | None:
@@ -147,7 +118,7 @@ async def _searched(of: Problem, original: Attempt, how: Search) -> Searched:
     while points < how.points and (place := _next_switch(trace.thought, at, how.words)):
         at, points = place, points + 1
         samples = range((points - 1) * how.n, points * how.n)
-        came = await each_of(_rollout(task, trace.thought[:at], how, sample) for sample in samples)
+        came = await each_of(rolled_out(task, trace.thought[:at], how, sample) for sample in samples)
         best, now = max(came, key=lambda each: each.value), how.gamma ** steps_behind(trace, at)
         if best.trace and best.value > now:
             revisions.append(Revision(at, now, best.value, best.attempts[-1]))
@@ -157,7 +128,10 @@ async def _searched(of: Problem, original: Attempt, how: Search) -> Searched:
 
 
 def _trace(attempt: Attempt) -> Trace:
-    return Trace((attempt.turns[-1].reasoning or "").strip(), attempt.turns[-1].content or "")
+    """Thought and answer, also where both were brought in one text."""
+    turn = attempt.turns[-1]
+    answer, thought = (turn.content, turn.reasoning) if turn.reasoning else split_think(turn.content or "", cut=False)
+    return Trace((thought or "").strip(), answer or "")
 
 
 def _begin(original: Attempt, how: Search) -> int:
@@ -167,87 +141,8 @@ def _begin(original: Attempt, how: Search) -> int:
     return places[seed_of(how.run.seed, "begin", original.id) % among] - 1 if places else 0
 
 
-def switches_in(thought: str, words: Sequence[str]) -> list[int]:
-    """Where a thought switches to another, in characters."""
-    return list(accumulate(map(len, thoughts(thought, words=words))))[:-1]
-
-
 def _next_switch(thought: str, behind: int, words: Sequence[str]) -> int | None:
     return next((place for place in switches_in(thought, words) if place > behind), None)
-
-
-def steps_behind(trace: Trace, at: int = 0) -> int:
-    """How many steps there are to the end, from so many characters of the thought on: what blank lines part."""
-    return sum(bool(each.strip()) for each in BLANK_LINE.split(f"{trace.thought[at:]}\n\n{trace.answer}"))
-
-
-# --- One rollout ----------------------------------------------------------------------------------------------
-
-
-async def _rollout(task: Problem, prefix: str, how: Search, sample: int) -> Rollout:
-    """Take one step without a switch, go on freely from there to the end, and see what that is worth."""
-    begun = f"<think>\n{prefix}"
-    came = await _first_step(task, begun, how, 2 * sample)
-    first = came[-1].turns[-1]
-    step = BLANK_LINE.split(_spoken(first).strip())[0]
-    if lost := _lost(came[-1], step, how.words):
-        return Rollout(came, lost=lost)
-    text = begun + _text(first).lstrip()
-    if first.reasoning is None or answer_in(task.verifier or "", first.content or "") is None:
-        ended = first.reasoning == ""  # right away; else a step that ends the thought ends it once more
-        begun = f"{begun.rstrip()}\n</think>\n\n" if ended else f"{begun}{step}\n\n"
-        came.append(await _asked(how.then, task, begun, 2 * sample + 1))
-        text = begun + _text(came[-1].turns[-1]).lstrip()
-        if came[-1].finish != "stop":
-            return Rollout(came, lost="cut or refused")
-    return await _worth(text, came, task, len(prefix), how)
-
-
-async def _first_step(task: Problem, begun: str, how: Search, sample: int) -> list[Attempt]:
-    """The first step, asked for once more without a stop where a chat template has eaten the blank line before it."""
-    came = await _asked(how.first, task, begun, sample)
-    if came.finish != "stop" or came.turns[-1].reasoning is not None or _spoken(came.turns[-1]).strip():
-        return [came]
-    return [came, await _asked(how.unstopped, task, begun, sample)]
-
-
-async def _asked(asker: Asker, task: Problem, begun: str, sample: int) -> Attempt:
-    """What comes behind a beginning, kept without it: that stands in the trace."""
-    question = asker.question(task, after=[{"role": "assistant", "content": begun}], question=task.question)
-    came = await question.attempt(sample)
-    told = {**orjson.loads(came.details), "at": len(begun)}
-    return came._replace(turns=(*came.turns[:-2], came.turns[-1]), details=to_json(told))
-
-
-def _spoken(turn: Turn) -> str:
-    """What was thought, wherever a server puts what follows a beginning."""
-    return (turn.content if turn.reasoning is None else turn.reasoning) or ""
-
-
-def _text(turn: Turn) -> str:
-    return _spoken(turn) if turn.reasoning is None else f"{turn.reasoning}\n</think>\n\n{turn.content or ''}"
-
-
-def _lost(came: Attempt, step: str, words: Sequence[str]) -> str | None:
-    """Why a first step is none, if it is none."""
-    if came.finish != "stop" and not BLANK_LINE.search(_spoken(came.turns[-1]).strip()):
-        return "cut or refused"
-    if not step and came.turns[-1].reasoning is None:
-        return "nothing was said"
-    return "switches at once" if switches_in(f"\n{step}", words) else None
-
-
-async def _worth(text: str, came: list[Attempt], task: Problem, at: int, how: Search) -> Rollout:
-    """What a whole trace is worth: the more, the fewer steps it takes; nothing where it is not right."""
-    answer, thought = split_think(text, cut=False)
-    pair = (task.verifier or "", task.answer or "", answer_in(task.verifier or "", answer or "") or "")
-    if thought is None or not pair[2]:
-        return Rollout(came, lost="no answer")
-    check = await how.run.checks.table([pair])
-    if check(*pair).status != "pass":
-        return Rollout(came, lost="not right")
-    trace = Trace(thought, answer or "")
-    return Rollout(came, trace, how.gamma ** steps_behind(trace, at))
 
 
 # --- As facts -------------------------------------------------------------------------------------------------
@@ -280,6 +175,7 @@ def _facts(searched: Searched, step: Step) -> Facts:
 def _revised(searched: Searched) -> Attempt:
     """The new trace as one attempt at the problem; its tokens are those of the attempts that it was found by."""
     by, trace = searched.revisions[-1].by, searched.trace
+    told = {"begun": searched.revisions[0].at, "revises": searched.original.id}
     return attempt(
         of=searched.of,
         stage=by.stage,
@@ -296,14 +192,15 @@ def _revised(searched: Searched) -> Attempt:
         prompt_tokens=0,
         completion_tokens=0,
         continues=searched.original,
-        details=to_json({"begun": searched.revisions[0].at, "revises": searched.original.id}),
+        details=to_json({**orjson.loads(by.details), **told}),
     )
 
 
 def _told(searched: Searched, old: int, new: int, better: list[Attempt], step: Step) -> Verdict:
     """Whether a trace was revised; the score is the share by which it became shorter, 0 where it stays."""
     before, after = _trace(searched.original), searched.trace if better else _trace(searched.original)
-    reason = "no better way was found" if not searched.revisions else "fewer steps, and not shorter"
+    found = "fewer steps, and not shorter" if searched.revisions else "no better way was found"
+    reason = found if searched.points else "no switch was looked at"
     measures = {
         "points": searched.points,
         "rollouts": len(searched.tried),
