@@ -77,7 +77,7 @@ async def retro(
     searched = await each_of(_searched(of, trace, how) for of, trace in await _right(shard, run))
     facts = Facts.none()
     for each in searched:
-        facts.extend(_facts(each, step))
+        facts.extend(_facts(each, how))
     return Output(facts, [each.id for each in shard.live])
 
 
@@ -163,12 +163,12 @@ def _task(of: Problem, original: Attempt, stage: str) -> Problem:
     )
 
 
-def _facts(searched: Searched, step: Step) -> Facts:
+def _facts(searched: Searched, how: Search) -> Facts:
     """All that was tried, the revised trace if it is shorter, and how much shorter."""
     old, new = (size(f"{each.thought}\n{each.answer}") for each in (_trace(searched.original), searched.trace))
     better = [_revised(searched)] if searched.revisions and new < old else []
     tried = [each for rollout in searched.tried for each in rollout.attempts]
-    told = _told(searched, old, new, better, step)
+    told = _told(searched, old, new, better, how)
     return Facts([searched.task], [*tried, *better], [told])
 
 
@@ -196,7 +196,7 @@ def _revised(searched: Searched) -> Attempt:
     )
 
 
-def _told(searched: Searched, old: int, new: int, better: list[Attempt], step: Step) -> Verdict:
+def _told(searched: Searched, old: int, new: int, better: list[Attempt], how: Search) -> Verdict:
     """Whether a trace was revised; the score is the share by which it became shorter, 0 where it stays."""
     before, after = _trace(searched.original), searched.trace if better else _trace(searched.original)
     found = "fewer steps, and not shorter" if searched.revisions else "no better way was found"
@@ -205,14 +205,14 @@ def _told(searched: Searched, old: int, new: int, better: list[Attempt], step: S
         "points": searched.points,
         "rollouts": len(searched.tried),
         "lost": dict(Counter(each.lost for each in searched.tried if each.lost)),
-        "thoughts": [1 + len(switches_in(each.thought, step.parameters["words"])) for each in (before, after)],
+        "thoughts": [1 + len(switches_in(each.thought, how.words)) for each in (before, after)],
         "steps": [steps_behind(each) for each in (before, after)],
         "tokens": [old, new if better else old],
     }
     revisions = [{"at": each.at, "old": each.old, "new": each.new, "by": each.by.id} for each in searched.revisions]
     return verdict(
         subjects=[searched.task.id],
-        stage=step.label,
+        stage=how.then.step.label,
         draw=searched.of.draw,
         rule=RULE,
         status="pass" if better else "fail",
