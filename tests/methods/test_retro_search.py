@@ -9,6 +9,7 @@ Shown elsewhere:
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -46,7 +47,7 @@ from tests.pipelines.stages.test_retro import (
 from tests.pipelines.test_views_laws import accepted, checked, rows_in
 from tests.pipelines.test_views_laws import told as said
 from tests.server import Body, Said
-from tests.small import attempts
+from tests.small import attempts, loaded_bytes
 
 WORDED = Path(__file__).parents[2] / "data" / "seeds" / "worded.jsonl"
 WRONG, LONG = "So 7.\n\n</think>\n\n\\boxed{7}", "Slowly.\n\n" * 30 + END
@@ -200,6 +201,16 @@ def test_what_is_learnt_is_the_revised_trace_and_not_the_one_that_it_replaces(ma
         assert row["messages"][-1]["content"] in learnt
         assert (row["original"] in learnt) == (not row["revised"])
         assert row["messages"][-2]["content"].startswith(row["question"])
+
+
+@pytest.mark.slow
+def test_what_was_searched_is_found_again_without_asking(made: Made, data: Path) -> None:
+    """Which switch is next hangs on what was answered at the one before, and on nothing else."""
+    before = loaded_bytes(made)
+    shutil.rmtree(data / "runs" / "outputs")
+    again = asyncio.run(make.make("retro-search", changes=FEW))
+    assert again.counts.get("sent", 0) == 0
+    assert loaded_bytes(again) == before
 
 
 @pytest.mark.slow

@@ -143,9 +143,9 @@ def test_a_reply_ends_where_it_is_to_stop_and_has_no_word_that_is_banned() -> No
         }
     ]
 
-    def said(seed: int, *, unbanned: float = 0, **how: Sequence[str]) -> str:
-        faults = replace(NONE, detour=0.5, unbanned=unbanned)
-        return reply(asked, seed=seed, temperature=1, max_tokens=999, faults=faults, **how).text
+    def said(seed: int, stop: Sequence[str] = (), bad_words: Sequence[str] = (), unbanned: float = 0) -> str:
+        how = {"faults": replace(NONE, detour=0.5, unbanned=unbanned), "stop": stop, "bad_words": bad_words}
+        return reply(asked, seed=seed, temperature=1, max_tokens=999, **how).text
 
     free = [said(seed) for seed in range(20)]
     assert [said(seed, stop=["\n\nStep", "never"]) for seed in range(20)] == [
