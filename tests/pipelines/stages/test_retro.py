@@ -116,6 +116,16 @@ def test_the_search_goes_on_in_what_it_has_taken() -> None:
     assert orjson.loads(new.details)["begun"] == len(PARTS[0])
 
 
+def test_of_several_rollouts_the_right_one_of_fewest_steps_is_taken() -> None:
+    ends = ["So 7.\n\n</think>\n\n\\boxed{7}", f"I add.\n\nSo 5.\n\n</think>\n\n{ANSWER}", END, f"Slowly.\n\n{END}"]
+
+    def says(message: str, sample: int) -> str:
+        return scripted([begin(1) + ends[sample // 2]])(message, sample)
+
+    [new] = revised(searched(says, n=4, points=1)[1])
+    assert new.turns[-1].reasoning == f"{PARTS[0]}So 5."
+
+
 def test_a_partial_search_begins_anywhere_and_the_same_again() -> None:
     seen = set[int]()
     for sample in range(12):
