@@ -112,6 +112,7 @@ RULES = table(
         ("thought_and_answer", Rule(thoughts.thought_and_answer, 1, "row")),
         ("thought_class", Rule(thoughts.thought_class, 1, "row", MATCHES)),
         ("thought_picks", Rule(thoughts.thought_picks, 1, "row")),
+        ("not_replaced", Rule(thoughts.not_replaced, 1, "row")),
         ("usable", Rule(thoughts.usable, 1, "row")),
         ("trace_length", Rule(difficulty.trace_length, 1, "row")),
         ("balanced", Rule(difficulty.balanced, 1, "row", MATCHES)),

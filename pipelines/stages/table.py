@@ -24,6 +24,8 @@ from pipelines.stages.options import check_options, options
 from pipelines.stages.paraphrases import check_paraphrases, paraphrases
 from pipelines.stages.pose import check_pose, pose
 from pipelines.stages.recheck import recheck
+from pipelines.stages.retro import KIND as SEARCH
+from pipelines.stages.retro import check_retro, retro
 from pipelines.stages.review import check_review, review
 from pipelines.stages.revise import check_revise, revise
 from pipelines.stages.score import check_likelihood, likelihood, reward
@@ -237,6 +239,15 @@ STAGES: dict[str, Stage] = {
         check=check_revise,
         says=frozenset({"repaired"}),
         makes=frozenset({"revision"}),
+    ),
+    "retro": Stage(
+        retro,
+        version=1,
+        defaults={"model": "reviser", "sampling": {}},
+        tells=frozenset({"question"}),
+        check=check_retro,
+        says=frozenset({"revised"}),
+        makes=frozenset({SEARCH}),
     ),
     "select": Stage(select, version=1),
 }

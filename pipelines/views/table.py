@@ -26,6 +26,7 @@ from pipelines.views import (
     pool,
     preference,
     process,
+    revised,
     rl,
     sft,
     step_preference,
@@ -44,7 +45,7 @@ UNFIT = (
     *("not_repetitive", "one_language", "no_prompt_words", "trace_length", "verbosity"),
     *("no_leak_words", "not_repeated", "thought_and_answer"),
     *("process_consistent", "shortest_right", "best_right", "length_weighted", "no_words", "no_refusal"),
-    *("unlike", "made_by"),
+    *("unlike", "made_by", "not_replaced"),
 )
 
 # As `pipelines.inference.engine` splits a text that holds its own thinking.
@@ -229,6 +230,9 @@ VIEWS: dict[str, View] = {
     ),
     "continued": View(
         thoughts.CONTINUED, thoughts.continued_schema, 1, "sft", "right long thoughts; what was wrong is not learnt"
+    ),
+    "revised": View(
+        revised.QUERY, revised.schema, 1, "sft", "right traces, shorter where they were revised, and the originals"
     ),
     "thought_preference": View(
         thoughts.PREFERENCE,

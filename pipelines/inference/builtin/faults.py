@@ -84,6 +84,10 @@ class Faults:
     """What should check a task in an environment is content with too much."""
     bad_episode: float = dataclasses.field(default=0.25, repr=False)
     """A task in an environment is done wrong; scaled by a number that belongs to the task, up to always."""
+    detour: float = dataclasses.field(default=0.45, repr=False)
+    """Thinking in paragraphs turns away behind a step, and comes back with nothing."""
+    unbanned: float = dataclasses.field(default=0.08, repr=False)
+    """Words that are banned are said all the same, as by an endpoint that knows of no ban."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -132,4 +136,6 @@ NONE = Faults(
     bad_solution=0,
     weak_evaluation=0,
     bad_episode=0,
+    detour=0,
+    unbanned=0,
 )

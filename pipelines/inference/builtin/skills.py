@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import chains, long_thought, looking, passages
+from . import chains, detours, long_thought, looking, passages
 from .code import ask as code
 from .episodes import explore, pose, solve
 from .instruct import vary
@@ -40,6 +40,7 @@ SKILLS: dict[str, Skill] = {
     "verdict": Skill(verdicts.read, verdicts.reply),
     "note": Skill(notes.read, notes.reply),
     "recheck": Skill(recheck.read, recheck.reply),
+    "think in paragraphs": Skill(detours.read, detours.reply),
     "think aloud": Skill(aloud.read, aloud.reply),
     "vary": Skill(vary.read, vary.reply),
     "code task": Skill(code.read_pose, code.pose),
