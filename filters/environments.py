@@ -19,11 +19,12 @@ from filters.verifiers import code
 from filters.verifiers.code.confine import Limits, Over, finish, sandbox
 from pipelines.records import Attempt
 
-VERSION = 1  # raise it with the way that calls are read and played
+VERSION = 2  # raise it with the way that calls are read and played
 SECONDS = 4.0  # of wall time for all calls of an episode so far
 MAX_CALLS, MAX_SHOWN = 20, 4_000  # of one message; characters of one result
 
 OBSERVED = "What the calls came to:"
+BROKE = "error: the environment "
 _BLOCK = re.compile(r"^```calls[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 _PLAYER = """
 
@@ -67,7 +68,7 @@ def play(environment: str, calls: Sequence[str]) -> list[str]:
         try:
             said = _said(finish(box, given, within=SECONDS)[0], sum(each is not None for each in read))
         except Over as over:
-            return [f"error: the environment {over}"] * len(calls)
+            return [f"{BROKE}{over}"] * len(calls)
     results = iter(said)
     return [next(results) if each else 'error: no call: write ["tool", {"argument": "value"}]' for each in read]
 
@@ -76,7 +77,8 @@ def _call(line: str) -> str | None:
     """The line again if it is a call, all of it in ASCII."""
     try:
         tool, arguments = json.loads(line)
-        return json.dumps([tool, arguments]) if isinstance(tool, str) and isinstance(arguments, dict) else None
+        called = isinstance(tool, str) and isinstance(arguments, dict)
+        return json.dumps([tool, arguments], allow_nan=False) if called else None
     except (ValueError, TypeError, RecursionError):
         return None
 
@@ -89,13 +91,19 @@ def _said(output: bytes, count: int) -> list[str]:
     except (ValueError, TypeError, RecursionError):
         results = []
     shown = [_in_short(" ".join(each.splitlines())) for each in results]
-    return shown if len(shown) == count else ["error: the environment broke down"] * count
+    return shown if len(shown) == count else [f"{BROKE}broke down"] * count
 
 
 def _in_short(result: str) -> str:
-    """Without half characters, which neither a journal nor a model can be given."""
-    whole = result.encode("utf-8", "replace").decode()
+    """Without half characters, which neither a journal nor a model can be given, and without addresses."""
+    whole = re.sub(r"\b0x[0-9a-f]{6,}", "0x...", result.encode("utf-8", "replace").decode())
     return whole if len(whole) <= MAX_SHOWN else f"{whole[: MAX_SHOWN - 3]}..."
+
+
+def wavers(before: Sequence[str], now: Sequence[str]) -> bool:
+    """Whether the same calls came to something else when they were played again, and not for want of time."""
+    pairs = zip(before, now, strict=False)
+    return any(one != other and not (one.startswith(BROKE) or other.startswith(BROKE)) for one, other in pairs)
 
 
 def observation(results: Sequence[str], left: int) -> str:

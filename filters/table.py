@@ -76,7 +76,7 @@ RULES = table(
         ("no_leak", Rule(leak.no_leak, 2, "row", leak.no_leak_compares)),
         ("gold", Rule(gold.gold, 1, "row", gold.gold_compares)),
         ("sound", Rule(soundness.sound, 1, "row", soundness.sound_compares)),
-        ("task_sound", Rule(tasks.task_sound, 2, "row", tasks.task_sound_compares)),
+        ("task_sound", Rule(tasks.task_sound, 3, "row", tasks.task_sound_compares)),
         ("not_duplicate", Rule(novelty.not_duplicate, 2, "ordered")),
         ("novelty", Rule(novelty.novelty, 1, "ordered")),
         ("not_near_duplicate", Rule(near_duplicates.not_near_duplicate, 2, "ordered")),

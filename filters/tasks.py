@@ -5,15 +5,16 @@ failure (Code-as-Task of Self-Challenging agents, arXiv 2506.01716). Here they b
 `code`:
 
 * the environment is that of a seed (`filters/environments.py`);
-* the evaluation defines `evaluate(environment)`, which says True or False of how it was left;
 * an answer defines `solve()`, which returns the calls, `[["tool", {"argument": value}], ...]`. They are played on an
-  environment in the examiner's sandbox: of what happened nothing is taken from whoever is judged.
+  environment in the examiner's sandbox: of what happened nothing is taken from whoever is judged;
+* the evaluation defines `evaluate(environment)`, which says True or False of how it was left. It is a text that is
+  run when all calls were played, so that it cannot change what they do.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import orjson
 
@@ -33,6 +34,8 @@ BETWEEN = "\n---\n"
 # The steps of an evaluation are counted, so that one that never ends costs no more than others.
 _PLAYED = """
 
+import json
+
 def _bounded(function, *given, steps=200_000):
     import sys
     def trace(frame, event, argument):
@@ -48,31 +51,38 @@ def _bounded(function, *given, steps=200_000):
         sys.settrace(None)
 
 def _played(calls):
-    world = start()
     try:
-        for tool, arguments in calls:
+        world = start()
+        for tool, arguments in json.loads(json.dumps(calls, allow_nan=False)):
             world.call(tool, **arguments)
     except Exception:
         return None
     return world
 
+def _evaluated(world):
+    exec(EVALUATION, globals())
+    return evaluate(world)
+
 def _judged(world):
     try:
-        return True, world is not None and _bounded(evaluate, world)
-    except Exception:
-        return False, None
+        return world is not None and _bounded(_evaluated, world)
+    except BaseException:
+        raise RuntimeError("the evaluation crashes") from None
 """
+_CRASHES = "RuntimeError: the evaluation crashes"
 _CHECK = """
 def check(candidate):
-    ran, told = _judged(_played(candidate()))
-    assert ran
-    assert told is True
+    world = _played(candidate())
+    done = _judged(world)
+    assert world is not None
+    assert done is True
 """
+MAX_CASES = 20  # of failure, each of which is run
 
 
 def reference_of(environment: str, evaluation: str, solution: str) -> str:
     """What an answer to a task is checked against."""
-    setup = f"{environment}\n\n{_unfenced(evaluation)}\n{_PLAYED}"
+    setup = f"{environment}\n\nEVALUATION = {_unfenced(evaluation)!r}\n{_PLAYED}"
     return to_json({"entry_point": "solve", "setup": setup, "test": _CHECK, "solution": _unfenced(solution)})
 
 
@@ -89,45 +99,75 @@ def failure_cases(problem: Problem) -> list[str]:
 
 
 def task_sound(case: Case, check: Check, *, at_least: int = 1) -> list[Ruling]:
-    """Pass a task whose evaluation accepts its solution and rejects each of `at_least` or more cases of failure.
+    """Pass a task whose evaluation accepts its solution, twice, and rejects each of `at_least` or more failure cases.
 
-    Each way of not being sound has a reason of its own. What could not be run is rejected too.
+    So many of these must hand in calls that can be made: else it is not the evaluation that rejects them. Each way of
+    not being sound has a reason of its own. What could not be run is rejected too, and so is an instruction with a
+    line of the two programs, or a call of the solution.
     """
     problem = case.problem
     solution = code.gold(problem.answer or "") if problem.verifier == "code" else None
     if solution is None:
         return [failed("no task that could be read")]
-    context = {"verifier": label("code"), "failure_cases": len(failure_cases(problem))}
-    if len(failure_cases(problem)) < at_least:
-        return [failed("too few cases of failure", context=context)]
-    own, *others = (check("code", reference, answer) for reference, answer in task_sound_compares(case))
-    reason = _broken([own, *others]) or _mistaken(own, others, problem.answer or "")
+    cases = failure_cases(problem)
+    context = {"verifier": label("code"), "failure_cases": len(cases)}
+    if not at_least <= len(cases) <= MAX_CASES:
+        return [failed(f"too {'few' if len(cases) < at_least else 'many'} cases of failure", context=context)]
+    own, again, *others = (check("code", reference, answer) for reference, answer in task_sound_compares(case))
+    reason = _unread(problem.answer or "") or _broken([own, again, *others])
+    reason = reason or _mistaken(own, again, others, problem.answer or "")
+    if not reason and sum(map(_rejected, others)) < at_least:
+        reason = "too few cases of failure"
+    if not reason and gives_away(problem.question, solution, evaluation_of(problem.answer or "")):
+        reason = "the instruction gives the solution away"
     return [failed(reason, context=context) if reason else passed(context=context)]
 
 
 def task_sound_compares(case: Case) -> Iterable[tuple[str, str]]:
-    """The reference with its solution, then with each case of failure."""
-    reference = case.problem.answer or ""
+    """The reference with its solution, with the same again, then with each case of failure."""
+    reference, cases = case.problem.answer or "", failure_cases(case.problem)
     solution = code.gold(reference) if case.problem.verifier == "code" else None
-    if solution is None:
+    if solution is None or len(cases) > MAX_CASES:
         return []
-    return [(reference, answer) for answer in dict.fromkeys([solution, *failure_cases(case.problem)])]
+    answers = [solution, f"{solution}\n", *dict.fromkeys(cases)]
+    return [(reference, answer) for answer in answers]
+
+
+def evaluation_of(reference: str) -> str:
+    """What an author wrote as the evaluation."""
+    nodes = parse_module(orjson.loads(reference).get("setup", "")).body
+    told = (node for node in reversed(nodes) if isinstance(node, ast.Assign))
+    return next((ast.literal_eval(each.value) for each in told if ast.unparse(each.targets[0]) == "EVALUATION"), "")
+
+
+def _unread(reference: str) -> str | None:
+    """Why the evaluation is no program, if it is none."""
+    try:
+        parse_module(evaluation_of(reference))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return "the evaluation is no Python"
+    return None
+
+
+def _rejected(outcome: Outcome) -> bool:
+    """Whether all calls could be made, and it was the evaluation that said no."""
+    return [each["status"] for each in outcome.evidence.get("tests", [])] == ["pass", "fail"]
 
 
 def _broken(outcomes: Iterable[Outcome]) -> str | None:
     """Why the evaluation tells nothing, if it does not."""
     for outcome in outcomes:
-        tests = outcome.evidence.get("tests", [])
         if outcome.status in ("unsure", "error"):
-            is_text = (outcome.reason or "").startswith("the tests cannot be")
-            return "the evaluation is no Python" if is_text else "the evaluation could not be run"
-        if len(tests) == 2 and tests[0]["status"] == "fail":
+            return "the evaluation could not be run"
+        if any(each.get("reason") == _CRASHES for each in outcome.evidence.get("tests", [])):
             return "the evaluation crashes"
     return None
 
 
-def _mistaken(own: Outcome, others: list[Outcome], reference: str) -> str | None:
-    looks = _looks(orjson.loads(reference)["setup"])
+def _mistaken(own: Outcome, again: Outcome, others: list[Outcome], reference: str) -> str | None:
+    looks = _looks(evaluation_of(reference))
+    if own.status != again.status:
+        return "the evaluation does not say the same twice"
     if own.status != "pass":
         return "the solution fails" if looks else "the evaluation rejects everything"
     if any(each.status == "pass" for each in others):
@@ -135,11 +175,41 @@ def _mistaken(own: Outcome, others: list[Outcome], reference: str) -> str | None
     return None
 
 
-def _looks(setup: str) -> bool:
+def _looks(evaluation: str) -> bool:
     """Whether the evaluation reads what it is given at all."""
-    defined = [node for node in parse_module(setup).body if isinstance(node, ast.FunctionDef)]
+    defined = [node for node in parse_module(evaluation).body if isinstance(node, ast.FunctionDef)]
     evaluate = next((each for each in reversed(defined) if each.name == "evaluate"), None)
     if evaluate is None or not evaluate.args.args:
         return False
     names = (node.id for node in ast.walk(evaluate) if isinstance(node, ast.Name))
     return evaluate.args.args[0].arg in names
+
+
+# --- Is the solution in the instruction? --------------------------------------------------------------------------
+
+_TELLING = 12  # signs of a line that is more than a word
+
+
+def gives_away(question: str, solution: str, evaluation: str) -> bool:
+    """Whether an instruction holds a line of program of these, or a call of the solution with what it is given."""
+    said = _squeezed(question)
+    lines = (_squeezed(line) for line in f"{solution}\n{evaluation}".splitlines() if "(" in line or "=" in line)
+    telling = [line for line in lines if len(line) >= _TELLING]
+    return any(each in said for each in (*telling, *_calls(solution)))
+
+
+def _squeezed(text: str) -> str:
+    """Without blanks, and with quotes of one kind."""
+    return "".join(text.split()).replace('"', "'")
+
+
+def _calls(solution: str) -> Iterator[str]:
+    """Each call that stands in a solution, as a list and as Python has it; without arguments it tells nothing."""
+    for node in ast.walk(parse_module(solution)):
+        match node:
+            case ast.List(elts=[ast.Constant(value=str(tool)), ast.Dict(keys=[_, *_], values=values) as given]):
+                names = [key.value if isinstance(key, ast.Constant) else "" for key in given.keys]
+                told = [_squeezed(ast.unparse(each)) for each in values]
+                named = [f"{name}={value}" for name, value in zip(names, told, strict=True)]
+                yield from (f"{tool}({','.join(each)}" for each in (told, named))
+                yield f"'{tool}',{_squeezed(ast.unparse(given))}"

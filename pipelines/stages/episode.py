@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from filters.environments import calls_in, environment_of, observation
+from filters.environments import calls_in, environment_of, observation, wavers
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Turn
 from pipelines.rows import BadRows
@@ -56,10 +56,10 @@ def setting(shard: Shard, of: Problem) -> Problem:
 
 
 async def played(asker: Asker, of: Problem, seed: Problem, turns: int, sample: int) -> Attempt:
-    """One episode. Raises Stopping, Misconfigured, Outage or Unable."""
+    """One episode. Raises Stopping, Misconfigured, Outage or Unable, and BadRows where an environment wavers."""
     source = environment_of(seed.answer) or ""
     question = of.question if seed.question in of.question else f"{of.question}\n\n{seed.question}"
-    said, calls, replies, keys = list[Turn](), list[str](), list[Attempt](), list[str]()
+    said, calls, replies, keys, told = list[Turn](), list[str](), list[Attempt](), list[str](), list[str]()
     for left in reversed(range(turns)):
         after = [{"role": turn.role, "content": turn.content or ""} for turn in said]
         replies.append(came := await asker.question(of, after=after, question=question).attempt(sample))
@@ -69,8 +69,13 @@ async def played(asker: Asker, of: Problem, seed: Problem, turns: int, sample: i
             break
         key, results = await asker.run.checks.played(source, [*calls, *new])
         keys.append(key.hex())
+        if wavers(told, results):
+            where = seed.question[:60]
+            raise BadRows(
+                f"the environment of {where!r} does not do the same each time: no clock, no chance in start()"
+            )
         said += [came.turns[-1], Turn("user", observation(results[len(calls) :], left))]
-        calls += new
+        calls, told = [*calls, *new], results
     return _whole(replies, said, keys)
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from filters.environments import MAX_SHOWN, calls_in, environment_of, observation, play
+from filters.environments import MAX_SHOWN, calls_in, environment_of, observation, play, wavers
 from pipelines.records import to_json
 from tests.each import each_of
 from tests.filters.test_tasks import SHOP
@@ -45,11 +45,19 @@ def test_a_model_is_told_how_many_messages_it_has_left() -> None:
     assert "no call in it is made" in observation(["3"], 1)
 
 
+def test_it_is_noticed_when_the_same_calls_come_to_something_else() -> None:
+    assert wavers(["1", "2"], ["1", "3", "4"])
+    assert not wavers([], ["1"])
+    assert not wavers(["1", "2"], ["1", "2", "3"])
+    assert not wavers(["1"], ["error: the environment ran longer than 4 s"] * 2), "on a busy day"
+
+
 @pytest.mark.slow
 @needs_bubblewrap
 def test_calls_change_one_environment_and_a_call_that_fails_is_told() -> None:
-    calls = [ADD, '["total", {}]', "nonsense", '["rob", {}]', "[1, 2, 3]", '["add", []]', ADD, '["total", {}]']
-    told = ["null", "5", NO_CALL, "error: KeyError: 'rob'", NO_CALL, NO_CALL, "null", "10"]
+    no_calls = ["[1, 2, 3]", '["add", []]', '["add", {"item": NaN}]', '["add", {"item": 1e999}]', "[" * 9_000]
+    calls = [ADD, '["total", {}]', "nonsense", '["rob", {}]', *no_calls, ADD, '["total", {}]']
+    told = ["null", "5", NO_CALL, "error: KeyError: 'rob'", *[NO_CALL] * 5, "null", "10"]
     assert play(SHOP, calls) == told
     assert play(SHOP, calls[-1:]) == ["0"], "each time a fresh one"
 
@@ -76,13 +84,16 @@ def test_what_an_environment_prints_or_cannot_write_is_no_trouble() -> None:
 class World:
     def call(self, tool, **given):
         print("[]")
+        if tool == "where":
+            raise KeyError(object())
         return {"own": object(), "list": (1, 2), "half": "\\ud800", "lines": "a\\u2028b", "long": "x" * 9_000}[tool]
 
 def start():
     print("hello")
     return World()
 """
-    calls = [json.dumps([tool, {}]) for tool in ("own", "list", "half", "lines", "long")]
-    *told, long = play(talks, calls)
+    calls = [json.dumps([tool, {}]) for tool in ("where", "own", "list", "half", "lines", "long")]
+    where, *told, long = play(talks, calls)
+    assert where == "error: KeyError: <object object at 0x...>"
     assert told == ['"object"', "[1, 2]", '"?"', '"a b"']
     assert len(long) == MAX_SHOWN

@@ -8,7 +8,7 @@ import pytest
 
 from filters.rule import Case, Ruling
 from filters.table import RULES
-from filters.tasks import BETWEEN, failure_cases, reference_of, task_sound_compares
+from filters.tasks import BETWEEN, failure_cases, gives_away, reference_of, task_sound_compares
 from filters.verifiers import code
 from filters.verifiers.outcome import Outcome
 from pipelines.records import problem
@@ -42,16 +42,22 @@ def calls(*items: str, tool: str = "add") -> str:
 
 
 BOTH, ONE, NONE = calls("apple", "pear"), calls("apple"), calls("grape")
+ALWAYS = "def evaluate(shop):\n    return True"
+OR_ENDS = "def evaluate(shop):\n    if len(shop.basket) < 2:\n        raise SystemExit\n    return True"
+PATCHED = "PRICES['grape'] = 1\nShop.call = lambda shop, tool, **given: shop.basket.extend(given.values())\n"
 
 
-def task(evaluation: str = GOOD, solution: str = BOTH, wrong: Any = (ONE, NONE)) -> Case:
+ASKED = "Put an apple and a pear into the basket."
+
+
+def task(evaluation: str = GOOD, solution: str = BOTH, wrong: Any = (ONE, NONE), question: str = ASKED) -> Case:
     return Case(
         problem(
             parents=(),
             stage="pose@1",
             draw=0,
             kind="posed",
-            question="Put an apple and a pear into the basket.",
+            question=question,
             answer=reference_of(SHOP, evaluation, solution),
             verifier="code",
             details={"wrong": wrong},
@@ -68,6 +74,18 @@ BROKEN: dict[str, tuple[Case, str]] = {
     "no Python": (task("def evaluate(shop:\n    return True"), "the evaluation is no Python"),
     "no cases of failure": (task(wrong=[]), "too few cases of failure"),
     "never ends": (task("def evaluate(shop):\n    while shop:\n        pass"), "the evaluation crashes"),
+    "always true, and a case is the solution": (task(ALWAYS, wrong=[BOTH]), "the evaluation accepts everything"),
+    "always true, and no case can be run": (
+        task(ALWAYS, wrong=[NONE, "oops", "def solve():\n    raise ValueError"]),
+        "too few cases of failure",
+    ),
+    "ends everything": (task(OR_ENDS), "the evaluation crashes"),
+    "changes what calls do": (
+        task(PATCHED + GOOD.replace("pear", "grape"), calls("apple", "grape")),
+        "the solution fails",
+    ),
+    "far too many cases": (task(wrong=[ONE] * 21), "too many cases of failure"),
+    "the solution is told": (task(question=f"Put both in: {BOTH}"), "the instruction gives the solution away"),
     "says no truth": (task("def evaluate(shop):\n    return len(shop.basket)"), "the solution fails"),
 }
 
@@ -98,6 +116,51 @@ def test_a_sound_task_passes_and_rewards_its_solution_alone() -> None:
         assert code.check(reference, answer).status == status
     for forged in ("def solve():\n    return 7", calls("apple", tool="rob"), "def solve():\n    raise SystemExit"):
         assert code.check(reference, forged).status == "fail"
+
+
+def test_an_evaluation_that_does_not_say_the_same_twice_tells_nothing() -> None:
+    said = iter([Outcome("pass"), Outcome("fail"), Outcome("fail")])
+    ruling = RULES["task_sound"].run(task(wrong=[ONE]), lambda *_: next(said))
+    assert [each.reason for each in ruling] == ["the evaluation does not say the same twice"]
+
+
+REPORT = """
+class Desk:
+    def call(self, tool, **given):
+        self.reported = given["answer"]
+
+def start():
+    return Desk()
+"""
+
+
+@pytest.mark.slow
+@needs_bubblewrap
+def test_an_answer_is_calls_as_json_has_them_and_nothing_else() -> None:
+    evaluation = "def evaluate(desk):\n    return not (desk.reported > 5.01 or desk.reported < 4.99)"
+    reference = reference_of(REPORT, evaluation, "")
+    said = {
+        value: code.check(reference, f"def solve():\n    return [['report', {{'answer': {value}}}]]").status
+        for value in ("5", "6", "float('nan')", "10**6000", "object()", "{5}")
+    }
+    assert said == {**dict.fromkeys(said, "fail"), "5": "pass"}
+
+
+TOLD = {
+    "the solution": (BOTH, True),
+    "the evaluation": (f"It is done when {GOOD.splitlines()[1].strip()}", True),
+    "a call as a list": ('Hand in [["add", {"item": "pear"}]] and more.', True),
+    "a call as Python has it": ('Call add(item = "pear") and more.', True),
+    "a call by position": ('Call add("pear") and more.', True),
+    "the name of a tool": ("Look at total() and add a pear, then report (in euros).", False),
+    "what is asked for": ('Add "apple", "pear" == 8 euros (return what is left).', False),
+}
+
+
+@each_of(TOLD)
+def test_an_instruction_may_name_things_and_no_calls_of_the_solution(name: str) -> None:
+    question, told = TOLD[name]
+    assert gives_away(question, BOTH, GOOD) == told
 
 
 def test_failure_cases_are_a_list_or_one_text() -> None:

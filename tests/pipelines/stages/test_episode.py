@@ -151,6 +151,16 @@ def test_a_task_that_was_brought_has_its_own_environment(tmp_path: Path) -> None
     assert rooms.played_in == [(ROOM, [LOOK])]
 
 
+def test_an_environment_with_a_clock_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def played(self: Rooms, environment: str, calls: Sequence[str]) -> tuple[bytes, list[str]]:
+        self.played_in.append((environment, list(calls)))
+        return b"key", [f"{len(self.played_in)} o'clock" for _ in calls]
+
+    monkeypatch.setattr(Rooms, "played", played)
+    with pytest.raises(BadRows, match=r"the environment of 'A room.*' does not do the same each time"):
+        worked(tmp_path, calling(LOOK), calling(OPEN), "Done.")
+
+
 def test_a_problem_without_an_environment_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadRows, match=r"'How many\?' has no environment"):
         worked(tmp_path, "Done.", of=posed(0))
