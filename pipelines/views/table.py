@@ -63,8 +63,10 @@ create temp macro worst(status, counts) as case
     when bool_or(counts and status in ('unsure', 'error')) then 'unsure'
     when bool_or(counts and status = 'pass') then 'pass' end;
 
+-- Tests go out without the program that passes them, whatever they stand in.
 create temp view here_problems as
-    select * from problems where draw >= getvariable('first') and draw < getvariable('stop');
+    select * replace (case when verifier = 'code' then without_solution(answer) else answer end as answer)
+    from problems where draw >= getvariable('first') and draw < getvariable('stop');
 create temp view here_verdicts as
     select * from verdicts where draw >= getvariable('first') and draw < getvariable('stop');
 
@@ -98,10 +100,8 @@ create temp view rulings as
     select unnest(subjects) as subject, split_part(rule, '@', 1) as rule, stage, status, score, value, context,
         evidence
     from here_verdicts;
--- Tests go out without the program that passes them.
 create temp view accepted as
-    select p.* replace (case when p.verifier = 'code' then without_solution(p.answer) else p.answer end as answer)
-    from rulings v join here_problems p on p.id = v.subject
+    select p.* from rulings v join here_problems p on p.id = v.subject
     where case when getvariable('arm') is null then v.rule = 'accepted' and v.status = 'pass'
                else v.rule = getvariable('arm') and json_extract_string(v.evidence, '$.random') = 'true' end;
 -- Problems that stages put beside those of the draws, with the accepted one that each belongs to.
@@ -256,7 +256,7 @@ VIEWS: dict[str, View] = {
         "how new problems were written where a solver failed",
     ),
     "curriculum": View(
-        escalated.CURRICULUM, escalated.curriculum_schema, 1, "rl", "new problems that a solver gets right sometimes"
+        escalated.CURRICULUM, escalated.curriculum_schema, 2, "rl", "new problems that a solver gets right sometimes"
     ),
     "forms": View(forms.QUERY, forms.schema, 2, "rl", "the same as a choice and as an open question"),
     "judge": View(judging.JUDGE, judging.judge_schema, 2, "rl", "tasks of judging whose answer a verifier knows"),

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow.parquet as pq
 import pytest
 
 from filters import environments
@@ -28,6 +29,7 @@ from filters.verifiers.pool import Item, verify_all
 from flows import make
 from flows.make import Made
 from pipelines import forget
+from pipelines.export import export
 from pipelines.gc import needed_replies
 from pipelines.inference.client import Client
 from pipelines.purge import purge
@@ -199,6 +201,13 @@ def test_no_view_holds_the_solution_and_no_prompt_what_helped_to_make_the_task(m
                 assert not [line for line in evaluation.splitlines() if len(line) > 20 and line in shown]
                 assert not [text for text in explored if text in shown]
                 assert "solution" not in orjson.loads(each.get("answer") or "{}")
+
+
+def test_no_format_adds_the_solution_of_the_facts(made: Made, tmp_path: Path) -> None:
+    """Some tell more of a problem than the view does."""
+    export(made.folder, tmp_path / "openr1", view="offline", to="openr1")
+    rows = pq.read_table(tmp_path / "openr1" / "train.parquet").to_pylist()
+    assert {tuple(orjson.loads(each["answer"])) for each in rows} == {("entry_point", "setup", "test")}
 
 
 def test_episodes_leave_with_all_their_turns(made: Made) -> None:

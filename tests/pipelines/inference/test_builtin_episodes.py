@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import re
+import subprocess
+import sys
 from collections import Counter
 from functools import cache
 from pathlib import Path
@@ -54,6 +57,23 @@ def episode(seed: str, prompt: str, question: str, *, number: int = 0, faults: F
         calls += new
         messages.append({"role": "user", "content": observation(results(seed, calls)[-len(new) :], left)})
     return messages
+
+
+POSED = """
+from pipelines.records import digest
+from tests.pipelines.inference.test_builtin_episodes import SEEDS, posed
+print(digest(*[sorted(posed(seed, number).items()) for seed in sorted(SEEDS) for number in range(20)]))
+"""
+
+
+@pytest.mark.slow
+def test_what_is_posed_is_the_same_in_every_process() -> None:
+    """Whatever order that process has its sets in."""
+    said = [
+        subprocess.run([sys.executable, "-c", POSED], env={**os.environ, "PYTHONHASHSEED": each}, capture_output=True)
+        for each in ("1", "2")
+    ]
+    assert said[0].stdout == said[1].stdout != b"", said[0].stderr
 
 
 @cache

@@ -95,7 +95,7 @@ def _cancel(found: Sequence[Seen], rng: Random) -> Task | None:
     if not still:
         return None
     who = rng.choice(still)["customer"]
-    item = rng.choice(["", *{each["item"] for each in still if each["customer"] == who}])
+    item = rng.choice(["", *sorted({each["item"] for each in still if each["customer"] == who})])
     mine = [each for each in still if each["customer"] == who and item in ("", each["item"])]
     others = [each for each in still if each not in mine]
     calls = [("cancel", {"order": each["order"]}) for each in mine]
