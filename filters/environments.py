@@ -26,6 +26,7 @@ MAX_CALLS, MAX_SHOWN = 20, 4_000  # of one message; characters of one result
 OBSERVED = "What the calls came to:"
 BROKE = "error: the environment "
 _BLOCK = re.compile(r"^```calls[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+_MADE_UP = re.compile(rf"^(?:{re.escape(OBSERVED)}\s*)?^```results\b", re.MULTILINE)
 _PLAYER = """
 
 def _play():
@@ -54,6 +55,11 @@ def calls_in(text: str) -> list[str]:
     """The lines of the last block of calls in a message that are not blank; none where there is no block."""
     blocks = _BLOCK.findall(text)
     return [line.strip() for line in blocks[-1].split("\n") if line.strip()][:MAX_CALLS] if blocks else []
+
+
+def without_results(text: str) -> str:
+    """What a message says before it makes up itself what its calls come to."""
+    return _MADE_UP.split(text, maxsplit=1)[0].rstrip() if _MADE_UP.search(text) else text
 
 
 def play(environment: str, calls: Sequence[str]) -> list[str]:

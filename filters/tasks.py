@@ -116,7 +116,7 @@ def task_sound(case: Case, check: Check, *, at_least: int = 1) -> list[Ruling]:
     own, again, *others = (check("code", reference, answer) for reference, answer in task_sound_compares(case))
     reason = _unread(problem.answer or "") or _broken([own, again, *others])
     reason = reason or _mistaken(own, again, others, problem.answer or "")
-    if not reason and sum(map(_rejected, others)) < at_least:
+    if not reason and sum(_rejected(each, problem.answer or "") for each in others) < at_least:
         reason = "too few cases of failure"
     if not reason and gives_away(problem.question, solution, evaluation_of(problem.answer or "")):
         reason = "the instruction gives the solution away"
@@ -149,9 +149,10 @@ def _unread(reference: str) -> str | None:
     return None
 
 
-def _rejected(outcome: Outcome) -> bool:
-    """Whether all calls could be made, and it was the evaluation that said no."""
-    return [each["status"] for each in outcome.evidence.get("tests", [])] == ["pass", "fail"]
+def _rejected(outcome: Outcome, reference: str) -> bool:
+    """Whether all calls could be made, and it was the evaluation that said no; of other tests, whether they did."""
+    went = [each["status"] for each in outcome.evidence.get("tests", [])]
+    return outcome.status == "fail" and (went == ["pass", "fail"] or not evaluation_of(reference))
 
 
 def _broken(outcomes: Iterable[Outcome]) -> str | None:

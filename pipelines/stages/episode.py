@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from filters.environments import calls_in, environment_of, observation, wavers
+from filters.environments import calls_in, environment_of, observation, wavers, without_results
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Turn
 from pipelines.rows import BadRows
@@ -28,10 +28,11 @@ async def episode(
 ) -> Output:
     """Let the model work `n` times at every problem, in the environment of its seed, for at most `turns` messages.
 
-    A message with calls is answered by what they came to (`filters/environments.py`); the first without any ends the
-    episode. Results are journaled like replies, and the attempt holds all turns. At a draw, before anything is posed,
-    this explores the environment, and `pose` shows what was found; at a posed task it solves it (Self-Challenging
-    agents, arXiv 2506.01716, where one model does both). Who solves is shown the task and the tools, nothing else.
+    A message with calls is answered by what they came to (`filters/environments.py`), and cut where it goes on to
+    make that up; the first without any ends the episode. Results are journaled like replies, and the attempt holds
+    all turns. At a draw, before anything is posed, this explores the environment, and `pose` shows what was found; at
+    a posed task it solves it (Self-Challenging agents, arXiv 2506.01716, where one model does both). Who solves is
+    shown the task and the tools, nothing else.
     """
     asker = Asker(run, step, prompt, model, sampling)
     settings = [(each, setting(shard, each)) for each in shard.live]
@@ -64,7 +65,8 @@ async def played(asker: Asker, of: Problem, seed: Problem, turns: int, sample: i
         after = [{"role": turn.role, "content": turn.content or ""} for turn in said]
         replies.append(came := await asker.question(of, after=after, question=question).attempt(sample))
         keys.append(came.request)
-        new = calls_in(came.text) if left and came.finish == "stop" else []
+        text = without_results(came.text)
+        new = calls_in(text) if left and came.finish == "stop" else []
         if not new:
             break
         key, results = await asker.run.checks.played(source, [*calls, *new])
@@ -74,7 +76,7 @@ async def played(asker: Asker, of: Problem, seed: Problem, turns: int, sample: i
             raise BadRows(
                 f"the environment of {where!r} does not do the same each time: no clock, no chance in start()"
             )
-        said += [came.turns[-1], Turn("user", observation(results[len(calls) :], left))]
+        said += [came.turns[-1]._replace(content=text), Turn("user", observation(results[len(calls) :], left))]
         calls, told = [*calls, *new], results
     return _whole(replies, said, keys)
 

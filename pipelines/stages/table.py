@@ -63,7 +63,7 @@ STAGES: dict[str, Stage] = {
         check=check_expand,
         says=frozenset({"budget"}),
     ),
-    "episode": Stage(episode, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_episode),
+    "episode": Stage(episode, version=2, defaults=TEACHER, tells=frozenset({"question"}), check=check_episode),
     "escalate": Stage(
         escalate,
         version=1,

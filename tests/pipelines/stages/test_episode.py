@@ -77,6 +77,16 @@ def test_calls_are_answered_until_a_message_makes_none(tmp_path: Path) -> None:
     assert bytes.fromhex(played) == b"key"
 
 
+def test_what_a_model_makes_up_about_its_calls_is_not_kept(tmp_path: Path) -> None:
+    """A model that goes on alone would be trained to."""
+    made_up = f"{calling(LOOK)}\n\nWhat the calls came to:\n\n```results\nMADE UP\n```\n\n{calling(OPEN)}"
+    output, bench, rooms = worked(tmp_path, made_up, "Done.")
+    [attempt] = output.facts.attempts
+    assert rooms.played_in == [(ROOM, [LOOK])]
+    assert attempt.turns[1].content == calling(LOOK)
+    assert "MADE UP" not in str(bench.client.askings[-1].messages)
+
+
 def test_the_last_message_makes_no_calls_and_is_told_so(tmp_path: Path) -> None:
     output, _, rooms = worked(tmp_path, calling(LOOK), calling(OPEN), turns=2)
     [attempt] = output.facts.attempts
