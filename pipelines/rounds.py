@@ -18,7 +18,9 @@ class Train(NamedTuple):
     """A command that makes the next round's model of a version, and how that model is then asked."""
 
     role: str
-    command: Sequence[str]  # with {version}, a folder to read, and {out}, one to write to
+    # With {version}, a folder to read, {out}, one to write to, and {before}, the model of the round before: the
+    # folder of its weights, or the name of the one to begin with.
+    command: Sequence[str]
     use: str  # with {out}: "vllm:{out}"
 
 
@@ -46,7 +48,7 @@ def loop_of(value: Mapping[str, Any]) -> Loop | None:
         raise BadRecipe(f"rounds.view = {view!r} is none of the recipe's views")
     models = checked(table.get("models", {}), dict, "rounds.models")
     for role, each in models.items():
-        if len(checked(each, list, f"rounds.models.{role}")) != count:
+        if len(checked(each, list, f"rounds.models.{role}")) < count:
             raise BadRecipe(f"rounds.models.{role} names {len(each)} models for {count} rounds")
     loop = Loop(count, checked(table["into"], str, "rounds.into"), view, models, _train(table.get("train")))
     for role in [*models, *([loop.train.role] if loop.train else [])]:
@@ -80,3 +82,13 @@ def binding(base: Any, model: Any) -> Any:
     sampling = base.get("sampling", {}) if isinstance(base, Mapping) else {}
     given = dict(model) if isinstance(model, Mapping) else {"use": model}
     return {**given, "sampling": {**sampling, **given.get("sampling", {})}}
+
+
+def succeeding(base: Any, trained: Mapping[str, str]) -> dict[str, Any]:
+    """A model that was trained, in the place of the recipe's own: all that is said of that one goes for it as well.
+
+    Of one that another engine asks only how it samples.
+    """
+    own = dict(base) if isinstance(base, Mapping) else {"use": base}
+    is_alike = own["use"].partition(":")[0] == trained["use"].partition(":")[0]
+    return {**own, **trained} if is_alike else binding(base, trained)
