@@ -42,21 +42,30 @@ def is_loop(recipe: str, changes: Sequence[str]) -> bool:
 async def turn(recipe: str, changes: Sequence[str], dataset: str | None, *, run_round: RunRound) -> list[Made]:
     """Run a recipe, or each of its rounds: what they made, in order.
 
-    A loop ends early when a round leaves nothing for the next. `changes` are a person's and count in every round, but
-    what they say of the rows to begin with counts in the first, as does the model of a role that is trained.
+    A loop ends early when a round leaves nothing for the next, or had no budget for all of its own. `changes` are a
+    person's and count in every round, but what they say of the rows to begin with counts in the first, as does the
+    model of a role that is trained.
     """
     value = recipes.read(recipes.find(recipe), changes=changes)
     loop, made = loop_of(value), list[Made]()
     if loop is None:
         return [await run_round(recipe, changes, dataset)]
     for number in range(loop.number):
-        if made and not read_version(made[-1].folder)["rows"].get(loop.view):
+        if made and (why := _without_next(loop, made[-1])):
+            made[-1].note = f"no round {number} of {loop.number - 1}: {why}"
             break
         before = made[-1] if made else None
         bound = [_bound(role, binding(value["models"][role], some[number])) for role, some in loop.models.items()]
         own = [*await successor_of(loop, value, before), *lineage_of(loop, number, before)]
         made.append(await run_round(recipe, [*bound, *changes, *own], f"{dataset or value['name']}-r{number}"))
     return made
+
+
+def _without_next(loop: Loop, made: Made) -> str:
+    """Why no round follows this one; empty where one does. A part of a pool would be less than the version before."""
+    if made.ended:
+        return f"{made.ended}, before {made.name} was whole; run the same command again to go on"
+    return "" if read_version(made.folder)["rows"].get(loop.view) else f"{made.name} has no rows in {loop.view}"
 
 
 async def successor_of(loop: Loop, value: dict[str, Any], before: Made | None) -> list[str]:

@@ -62,7 +62,7 @@ STAGES: dict[str, Stage] = {
     ),
     "escalate": Stage(
         escalate,
-        version=1,
+        version=2,
         defaults=TEACHER,
         tells=frozenset({"question", "attempt"}),
         check=check_escalate,

@@ -85,12 +85,23 @@ def test_each_round_reads_the_one_before_and_a_loop_ends_when_nothing_is_left(tm
     mine = ["bring.rows=mine.jsonl", "seed=1"]
     made = asyncio.run(rounds.turn(NAME, mine, "loop", run_round=one))
     assert len(made) == 2
+    assert made[1].note == "no round 2 of 2: loop-r1 has no rows in pool"
     assert [name for _, name in asked] == ["loop-r0", "loop-r1"]
     first, second = (changes for changes, _ in asked)
     assert first[-1] == 'round={ "number" = 0 }'
     assert second[-2] == f'bring.rows=["{made[0].folder}/pool/data-00000.arrow"]'
     assert second.index("bring.rows=mine.jsonl") < len(second) - 2
     assert tomllib.loads(second[-1])["round"] == {"number": 1, "parent": "loop-r0@v1", "digest": "d0"}
+
+
+def test_a_round_whose_budget_is_spent_is_not_read_by_the_next(tmp_path: Path) -> None:
+    async def one(recipe: str, changes: Sequence[str], dataset: str | None) -> Made:
+        made = version(tmp_path, 0, rows=1)
+        made.ended = "the budget of 3 requests is spent"
+        return made
+
+    (made,) = asyncio.run(rounds.turn(NAME, [], "loop", run_round=one))
+    assert made.note.startswith("no round 1 of 2: the budget of 3 requests is spent, before loop-r0 was whole")
 
 
 TRAINER = "import sys, pathlib; out = pathlib.Path(sys.argv[2]); (out / 'w').write_text(sys.argv[1][-12:])"

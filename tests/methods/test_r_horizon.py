@@ -16,6 +16,7 @@ from itertools import islice
 from math import sqrt
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from filters.chains import chained, resolved, whole
@@ -55,10 +56,17 @@ def chains(path: Path, length: int, count: int) -> Iterator[tuple[str, list[str]
 
 def assert_resolved(path: Path, length: int) -> None:
     for text, questions, answers in chains(path, length, 20):
-        known = dict(enumerate(answers, start=1))
-        assert resolved(text, known) == dict(enumerate(questions, start=1))
-        gone = text.replace(f"Problem {length - 1}:\n", "", 1) if length == 2 else without(text, length - 1)
-        assert resolved(gone, known)[length] is None
+        assert_chained(text, questions, answers)
+
+
+def assert_chained(text: str, questions: list[str], answers: list[str]) -> None:
+    """The answers give every question back; without any one problem only the next stays open."""
+    known, there = dict(enumerate(answers, start=1)), dict(enumerate(questions, start=1))
+    assert resolved(text, known) == there
+    for gone in range(1, len(questions)):
+        left = {**there, gone + 1: None}
+        del left[gone]
+        assert resolved(without(text, gone), known) == left
 
 
 def without(text: str, place: int) -> str:
@@ -110,6 +118,23 @@ def test_a_solver_that_has_each_right_with_p_has_all_right_within_the_interval_o
         right += told is not None and told.status == "pass"
     expected = p**length
     assert abs(right / n - expected) <= 2.576 * sqrt(expected * (1 - expected) / n)
+
+
+def test_a_chain_stands_beside_the_product_of_the_rates_of_its_members_if_all_were_tried() -> None:
+    """Two chains of two, of which the second has a member that nobody tried: 1/2 * 3/4, and nothing."""
+    with duckdb.connect() as connection:
+        connection.execute("create table problems (id text, kind text, parents text[], details text)")
+        connection.execute("create table verdicts (rule text, subjects text[], context text)")
+        for id, kind, parents, k in [
+            ("c", "composed", ["s"], 1), ("d", "composed", ["s"], 3), ("c1", "single", ["c", "s"], 2),
+            ("c2", "single", ["c", "t"], 3), ("d1", "single", ["d", "s"], 4), ("d2", "single", ["d", "t"], None),
+        ]:  # fmt: skip
+            connection.execute("insert into problems values (?, ?, ?, ?)", [id, kind, parents, '{"length": 2}'])
+            context = '{"k": 0, "n": 0}' if k is None else json.dumps({"k": k, "n": 4})
+            connection.execute("insert into verdicts values (?, ?, ?)", ["pass_rate@1", [id], context])
+        found = horizon.horizons(connection)
+    assert found == [(2, 2, 4, 8, 0.5, 0.375)]
+    assert found[0].row()[-2:] == (0.375, -0.125)
 
 
 # --- Whole ----------------------------------------------------------------------------------------------------
