@@ -24,7 +24,7 @@ from pipelines.inference.engines import parse_model
 from pipelines.inference.model import Model
 from pipelines.recipe import BadRecipe
 from pipelines.records import digest
-from pipelines.release import read_version
+from pipelines.release import read_version, versions
 from pipelines.rounds import Loop, Train, binding, inline, loop_of, succeeding
 from pipelines.store import data_folder
 
@@ -39,8 +39,17 @@ def is_loop(recipe: str, changes: Sequence[str]) -> bool:
     return loop_of(recipes.read(recipes.find(recipe), changes=changes)) is not None
 
 
-async def turn(recipe: str, changes: Sequence[str], dataset: str | None, *, run_round: RunRound) -> list[Made]:
-    """Run a recipe, or each of its rounds: what they made, in order.
+def rounds_made(recipe: str, changes: Sequence[str], dataset: str | None) -> int:
+    """How many rounds of a loop have a version."""
+    value = recipes.read(recipes.find(recipe), changes=changes)
+    there = data_folder() / "datasets"
+    return sum(bool(versions(there / f"{dataset or value['name']}-r{n}")) for n in range(value["rounds"]["count"]))
+
+
+async def turn(
+    recipe: str, changes: Sequence[str], dataset: str | None, *, run_round: RunRound, most: int | None = None
+) -> list[Made]:
+    """Run a recipe, or each of its rounds, at `most` so many: what they made, in order.
 
     A loop ends early when a round leaves nothing for the next, or had no budget for all of its own. `changes` are a
     person's and count in every round, but what they say of the rows to begin with counts in the first, as does the
@@ -50,7 +59,7 @@ async def turn(recipe: str, changes: Sequence[str], dataset: str | None, *, run_
     loop, made = loop_of(value), list[Made]()
     if loop is None:
         return [await run_round(recipe, changes, dataset)]
-    for number in range(loop.number):
+    for number in range(min(loop.number, most or loop.number)):
         if made and (why := _without_next(loop, made[-1])):
             made[-1].note = f"no round {number} of {loop.number - 1}: {why}"
             break

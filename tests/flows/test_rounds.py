@@ -19,6 +19,7 @@ from filters.selection_groups import best_right
 from flows import make, rounds
 from flows.make import Made
 from flows.run import Busy
+from flows.tonight import tonight
 from pipelines.bind import bind
 from pipelines.recipe import BadRecipe, find, read
 from pipelines.records import problem
@@ -179,6 +180,20 @@ def test_a_command_that_nobody_waits_for_is_ended_and_leaves_nothing(
     assert not Path(f"/proc/{(tmp_path / 'pid').read_text()}").exists()
     weights = tmp_path / "data" / "runs" / "loop-r0" / "weights"
     assert all(each.name.startswith(".") for each in weights.iterdir())  # and goes when it is trained again
+
+
+@pytest.mark.slow
+def test_a_night_makes_the_next_round_until_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THOUGHTMILL_DATA", str(tmp_path / "data"))
+    changes = ["target.accepted=6", "explore.n=2"]
+    nights = [asyncio.run(tonight(NAME, changes=changes, dataset="mine")) for _ in range(4)]
+    assert [each.made.name for each in nights] == ["mine-r0", "mine-r1", "mine-r2", "mine-r2"]
+    assert [each.new_rows for each in nights] == [6, 6, 6, 0]
+    assert nights[3].in_short == "mine-r2 v1: nothing new"
+    assert nights[3].made.counts.get("sent", 0) == 0
+    assert all((tmp_path / "data" / "runs" / f"mine-r{n}" / "changes" / "v1.md").is_file() for n in range(3))
+    with pytest.raises(BadRecipe, match="leave out --more"):
+        asyncio.run(tonight(NAME, changes=changes, dataset="mine", more=3))
 
 
 # --- What rounds go by ------------------------------------------------------------------------------------------
