@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from pipelines.recipe import BadRecipe, checked, known, positive
+from pipelines.inference.engines import parse_model
+from pipelines.inference.model import BadModel
+from pipelines.recipe import BadRecipe, checked, known, positive, stage_name
 
 KEYS = {"count", "into", "view", "models", "train"}
 TRAIN = {"role", "command", "use"}
@@ -54,7 +56,24 @@ def loop_of(value: Mapping[str, Any]) -> Loop | None:
     for role in [*models, *([loop.train.role] if loop.train else [])]:
         if role not in value.get("models", {}):
             raise BadRecipe(f"rounds: no model {role!r}; the recipe defines: {', '.join(value.get('models', {}))}")
+    _check(loop, value)
     return None if "round" in value else loop
+
+
+def _check(loop: Loop, value: Mapping[str, Any]) -> None:
+    """Raises BadRecipe where a later round could not be bound: who is told then has paid for those before."""
+    stage, _, key = loop.into.partition(".")
+    if not any(stage_name(each) == stage and key in each for each in value.get("stages", [])):
+        raise BadRecipe(f"rounds.into = {loop.into!r} should be a stage and what it now reads, as bring.rows")
+    try:
+        for role, some in loop.models.items():
+            for each in some:
+                parse_model(role, binding(value["models"][role], each))
+        if loop.train:
+            trained = {"use": loop.train.use, "revision": "unborn"}
+            parse_model(loop.train.role, succeeding(value["models"][loop.train.role], trained))
+    except BadModel as error:
+        raise BadRecipe(f"rounds: {error}") from error
 
 
 def _train(table: Any) -> Train | None:

@@ -52,6 +52,9 @@ def test_what_a_round_changes_can_be_said_in_one_line() -> None:
         ({"models": {"judge": ["a", "b", "c"]}}, "no model 'judge'"),
         ({"train": {"role": "policy"}}, "rounds.train needs"),
         ({"into": 3}, "rounds.into"),
+        ({"into": "bring.seeds"}, "rounds.into = 'bring.seeds' should be a stage and what it now reads"),
+        ({"models": {"policy": ["builtin", "clay:x", "builtin"]}}, "rounds: no engine 'clay'"),
+        ({"train": {"role": "policy", "command": ["x"], "use": "clay:{out}"}}, "rounds: no engine 'clay'"),
     ],
 )
 def test_rounds_that_cannot_be_run_are_told_before_anything_is(change: dict[str, Any], says: str) -> None:
