@@ -76,6 +76,18 @@ def test_what_holds_no_program_is_wrong_and_what_was_cut_is_not():
     assert (said[silent.id], said[cut.id]) == ("fail", "unsure")
 
 
+def test_what_the_sandbox_could_not_decide_is_not_wrong():
+    """Such as a program that wants a package which is not there, and tests that hand over a function."""
+    case = crossed(PASSES, KILLED)
+    undecided = [
+        each._replace(status="unsure") if "broken" in each.subjects or each.subjects[1] == "wrong" else each
+        for each in case.verdicts
+    ]
+    _, said = ruled(case._replace(verdicts=undecided))
+    assert {id for id, status in said.items() if status == "unsure"} == {"broken", "wrong", "idle"}
+    assert {id for id, status in said.items() if status == "fail"} == {"for the wrong"}
+
+
 NOTHING: dict[str, tuple[dict[str, set[str]], dict[str, int], str]] = {
     "all fail": ({"a": set(), "b": set()}, {}, "no program passes any tests"),
     "all tests are idle": ({"a": {"right", "wrong"}, "b": {"right", "wrong"}}, {"a": 0, "b": 0}, "no tests notice"),
