@@ -247,11 +247,8 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
     folder = tmp_path_factory.mktemp("rounds")
     seeds = (Path(__file__).parents[2] / "data/seeds/code.jsonl").read_bytes().splitlines(keepends=True)[:40]
     (folder / "seeds.jsonl").write_bytes(b"".join(seeds))
-    train = {
-        "role": "player",
-        "command": [sys.executable, "-c", TRAINER, "{version}", "{out}"],
-        "use": "builtin:player",
-    }
+    command = [sys.executable, "-c", TRAINER, "{version}", "{out}"]
+    train = {"role": "player", "command": command, "use": "builtin:player"}
     changes = [f"rounds.train={rounds.inline(train)}", f"draw.seeds={folder / 'seeds.jsonl'}"]
     changes += ["target.accepted=5", "target.candidates=16", "shard=8", "solver.n=4", "verifier.n=4"]
     hiding = Hiding(folder)
