@@ -15,7 +15,7 @@ import pytest
 
 from filters.pair_rewards import consistent, ordered
 from flows.make import Made
-from pipelines.formats import trl
+from pipelines.formats import skyrl, trl, verifiers, verl
 from pipelines.records import Problem, Verdict
 from pipelines.store import Output
 from tests.filters.cases import needs_data, rows
@@ -90,9 +90,18 @@ def test_a_task_that_nobody_was_asked_is_trained_on_as_it_stands_and_shows_no_an
     assert {(row["form"], row["answer"]) for row in there} == {
         *{("pair", "A"), ("pair", "B"), ("single", "yes"), ("single", "no")}
     }
-    assert len({row["pair_id"] for row in there} | {trl.rl(row)["pair_id"] for row in there}) == 1
+    assert {(row["order"], row["answer"]) for row in there} == {(0, "A"), (1, "B"), (0, "yes"), (1, "no")}
     assert {row["corruption"] for row in there} == {"wrong_answer"}
     assert not any("wrong_answer" in row["prompt"][0]["content"] for row in there)
+
+
+def test_trainers_are_told_which_tasks_belong_together(tmp_path: Path):
+    output, before = contrasted(tmp_path)
+    there = rows_of([*before, accepted(before[0]), *output.facts.problems, *output.facts.verdicts], "judge")
+    for row in there:
+        info = orjson.loads(verifiers.rl(row)["info"])
+        carried = [trl.rl(row), verl.rl(row)["extra_info"], skyrl.rl(row)["extra_info"], info]
+        assert {each["pair_id"] for each in carried} == {there[0]["pair_id"]}
 
 
 def varied(folder: Path, said: str) -> tuple[Output, Problem]:
