@@ -16,6 +16,7 @@ from filters.answers import LEFT_OUT
 from filters.rule import Case, Check, Ruling, failed, passed, unsure
 from filters.suites import reference, under_test
 
+TESTS = "tests"  # the kind of the problems that tests are attempts at
 Passing = Mapping[str, frozenset[str]]
 """By program the suites that it passes, in the order of the programs."""
 
@@ -116,12 +117,18 @@ def _each(
 
 
 def _others(case: Case) -> Iterator[Ruling]:
-    """Attempts of which nothing could be run: what was cut is not wrong, what holds no program is."""
-    ran = {each.subjects[0] for each in case.verdicts if each.rule.startswith("runs@")}
+    """Attempts of which nothing could be run: what was cut is not wrong, what holds no program is.
+
+    Of tests that are none nothing is known: they may only be written in another way.
+    """
+    ran = {subject for each in case.verdicts if each.rule.startswith("runs@") for subject in each.subjects}
     for each in case.attempts:
         if each.id not in ran:
             cut = unsure(LEFT_OUT[each.finish]) if each.finish in LEFT_OUT else None
             yield (cut or failed("no program"))._replace(about=(each.id,))
+    for each in (attempt for task in case.beside if task.problem.kind == TESTS for attempt in task.attempts):
+        if each.id not in ran:
+            yield unsure(LEFT_OUT.get(each.finish, "no tests that can be run"), about=(each.id,))
 
 
 def _noticed(suite: str, passing: Passing, fails: frozenset[tuple[str, ...]], case: Case) -> int:
