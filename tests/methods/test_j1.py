@@ -6,6 +6,7 @@ the same whatever it is shown.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import orjson
 import pytest
 
 from filters.pair_rewards import consistent, ordered
+from flows import make
 from flows.make import Made
 from pipelines.formats import skyrl, trl, verifiers, verl
 from pipelines.records import Problem, Verdict
@@ -22,8 +24,8 @@ from tests.filters.cases import needs_data, rows
 from tests.methods import lines
 from tests.pipelines.stages.bench import Bench, answered, posed
 from tests.pipelines.test_views_laws import accepted, rows_of, told
-from tests.server import Body
-from tests.small import verdicts
+from tests.server import Behaviour, Body, Said, builtin, number, serving
+from tests.small import attempts, verdicts
 
 WORDS: dict[str, Any] = {"prompt": ["judge/pair-verdict"], "single": ["judge/score"]}
 ALWAYS_A = "<verdict>\nA\n</verdict>"
@@ -123,6 +125,31 @@ def test_the_answer_to_a_modified_instruction_is_the_worse_one(tmp_path: Path):
     about, task = tasks(made)[0]
     assert (about["corruption"], about["modified_instruction"]) == ("modified_instruction", other.question)
     assert other.question not in task.question
+
+
+NO = "I'm sorry, I can't help with that."
+
+
+def unwilling(body: Body, index: int) -> str | Said:
+    """Refuses to answer every other instruction."""
+    text = body["messages"][-1]["content"]
+    return NO if "<" not in text and number(text.encode()) % 2 else builtin(body, index)
+
+
+@pytest.mark.slow
+def test_a_refusal_is_neither_the_better_response_nor_the_worse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    async def scene() -> Made:
+        async with serving(Behaviour(author=unwilling)) as server:
+            models = [f"models.{role}=openai:test@{server.url}" for role in ("teacher", "judge")]
+            few = ["target.accepted=3", "target.candidates=60", "shard=8", "judging.n=1"]
+            return await make.make("j1-chat", changes=[*few, *models])
+
+    monkeypatch.setenv("THOUGHTMILL_DATA", str(tmp_path))
+    made = asyncio.run(scene())
+    assert made.ledger["not_accepted"]["no_refusal"]
+    assert any(each.text == NO for each in attempts(made))
+    assert lines.loaded(made, "judge")
+    assert not [row for row in lines.loaded(made, "judge") if NO in row["prompt"][0]["content"]]
 
 
 @pytest.mark.parametrize(
