@@ -340,6 +340,7 @@ def test_rows_are_in_draw_order_and_none_is_there_twice(world: list[Fact], rows:
         assert len({to_json(row) for row in there}) == len(there), name
 
 
+@pytest.mark.slow
 def test_neither_windows_nor_the_order_of_stored_facts_change_anything(
     world: list[Fact], rows: dict[str, list[Row]], monkeypatch: pytest.MonkeyPatch
 ):
