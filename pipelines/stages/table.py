@@ -230,7 +230,7 @@ STAGES: dict[str, Stage] = {
         check=check_derive,
         makes=frozenset(KINDS),
     ),
-    "cross": Stage(cross, version=1, check=check_cross, says=frozenset({"runs", "kills"})),
+    "cross": Stage(cross, version=2, check=check_cross, says=frozenset({"runs", "kills"})),
     "revise": Stage(
         revise,
         version=1,
