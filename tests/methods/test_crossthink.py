@@ -29,6 +29,7 @@ from tests.each import each_of
 from tests.filters.cases import needs_data, rows, run, task
 from tests.methods import lines
 from tests.pipelines.stages.bench import Bench, answered, posed
+from tests.small import attempts, verdicts
 
 GSM8K = "gsm8k/model_solutions_6b.jsonl"
 SOLVERS = ("6b_finetuning", "6b_verification")
@@ -51,8 +52,8 @@ def tried() -> list[tuple[Problem, list[str]]]:
 def put(tmp_path: Path, **given: Any) -> tuple[list[Problem], dict[str, Problem]]:
     """The problems that draws are about once their forms are chosen, and all that there are by id."""
     problems = [of for of, _ in tried()]
-    attempts = [answered(of, rf"\boxed{{{each}}}", sample=i) for of, said in tried() for i, each in enumerate(said)]
-    output = Bench(tmp_path).run("forms", problems=problems, attempts=attempts, draws=(0, 200), **given)
+    answers = [answered(of, rf"\boxed{{{each}}}", sample=i) for of, said in tried() for i, each in enumerate(said)]
+    output = Bench(tmp_path).run("forms", problems=problems, attempts=answers, draws=(0, 200), **given)
     known = {each.id: each for each in [*problems, *output.facts.problems]}
     return [known[id] for id in output.live], known
 
@@ -224,3 +225,19 @@ def test_a_grid_of_blends_runs_over_one_pool_and_asks_for_nothing_anew(
         )
         assert len(rl) > 3
         assert max(by.values()) - min(by.values()) <= 1 if name == "even" else abs(by["open"] - 3 * by["choice"]) <= 4
+
+
+@pytest.mark.slow
+def test_without_easy_ones_only_what_the_solver_gets_wrong_at_its_one_try_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THOUGHTMILL_DATA", str(tmp_path))
+    made = asyncio.run(
+        make.make("crossthink", changes=["target={candidates=96}", "shard=24", "easy=false", "blend=false"])
+    )
+    once = {each.problem: each.id for each in attempts(made) if each.role == "solver"}
+    assert len(once) == sum(each.role == "solver" for each in attempts(made))
+    right = {each.subjects[0]: each.status for each in verdicts(made) if each.rule.startswith("answer_matches@")}
+    rows = lines.loaded(made, "rl")
+    assert {right[once[row["problem_id"]]] for row in rows} == {"fail"}
+    assert {row["verifier"] == "choice" for row in rows} == {True, False}
