@@ -191,9 +191,10 @@ def test_all_targets_are_the_teachers_and_go_with_the_disagreement(made: Made):
     there = [*lines.loaded(made, "mixed"), *lines.loaded(made, "random/mixed")]
     assert {row["model"] for row in there} == {"teacher"}
     assert {row["thinking"] for row in there} == {True, False}
+    assert len(there) == len(lines.loaded(made, "sft")) + len(lines.loaded(made, "random/sft"))
     for row in there:
         assert row["thinking"] == (row["difficulty"] >= 0.5) == ("<think>" in row["messages"][-1]["content"])
-        assert "<think>" not in row["messages"][0]["content"]
+        assert row["messages"][:-1] == load("solve/answer").render({"question": row["question"]})
 
 
 @needs_data
