@@ -23,7 +23,7 @@ from filters.verifiers import VERIFIERS
 from flows import make
 from flows.make import Made
 from pipelines import recipe as recipes
-from pipelines.records import Problem
+from pipelines.records import Problem, to_json
 from pipelines.stages.forms import KIND
 from tests.each import each_of
 from tests.filters.cases import needs_data, rows, run, task
@@ -120,7 +120,13 @@ def test_what_a_rule_can_compare_is_verifiable(name: str) -> None:
     assert [each.status for each in run("short_answer", Case(task(question, answer, verifier=verifier)))] == [status]
 
 
+VACUOUS = {
+    "entry_point": "one",
+    "solution": "def one():\n    return 1",
+    "test": "def check(candidate):\n    assert True",
+}
 UNDECIDABLE: list[dict[str, Any]] = [
+    {"question": "Write `one()`, which returns 1.", "answer": to_json(VACUOUS), "verifier": "code"},
     {"question": "How many are there in all?", "answer": "proof"},
     {"question": "How many are there in a dozen?", "answer": '{"answer": "12", "tolerance": 100}'},
     {"question": CAPITAL, "answer": "E", "verifier": "choice"},
@@ -136,7 +142,19 @@ DECIDABLE: list[dict[str, Any]] = [
     },
     {"question": "Which of the following is even?\n(A) 1\n(B) 2", "answer": "B", "verifier": "choice"},
 ]
-SCREEN = lines.sift("short_answer", "gold", "sound")
+
+
+def stage(name: str) -> dict[str, Any]:
+    """A stage of the recipe as it is shipped."""
+    told = tomllib.loads(recipes.find("crossthink").read_text())
+    [found] = [each for each in told["stages"] if each.get("name", each["use"]) == name]
+    return found
+
+
+def verifiable() -> lines.Row:
+    """Of the recipe's screen what asks whether an answer can be verified, and nothing else that may drop a row."""
+    rules = [each for each in stage("screen")["rules"] if each not in ("form", "not_duplicate")]
+    return lines.sift(*(each for each in rules if each == str(each) or each["rule"] != "novelty"))
 
 
 @pytest.mark.slow
@@ -144,8 +162,8 @@ SCREEN = lines.sift("short_answer", "gold", "sound")
 def test_what_its_verifier_cannot_decide_is_in_no_view_and_both_forms_have_one_item(
     tmp_path: Path, ask: dict[str, Any]
 ) -> None:
-    forms = {"use": "forms", **ask}
-    made = lines.run(tmp_path, [*UNDECIDABLE, *DECIDABLE], SCREEN, forms, views=["rl", "forms"])
+    forms = {key: value for key, value in stage("forms").items() if key != "ask"} | ask
+    made = lines.run(tmp_path, [*UNDECIDABLE, *DECIDABLE], verifiable(), forms, views=["rl", "forms"])
     ill_posed = ask.get("ask") == {"open": 1}  # the last of the three has no open form
     assert made.ledger["accepted"] == 3 - ill_posed
     shown = lines.loaded(made, "forms")
@@ -167,13 +185,8 @@ def test_what_its_verifier_cannot_decide_is_in_no_view_and_both_forms_have_one_i
 
 
 def recipe_blend() -> dict[str, Any]:
-    [stage] = [each for each in _recipe()["stages"] if each["use"] == "select"]
-    [rule] = stage["rules"]
+    [rule] = stage("select")["rules"]
     return {key: value for key, value in rule.items() if key != "rule"}
-
-
-def _recipe() -> dict[str, Any]:
-    return tomllib.loads(recipes.find("crossthink").read_text())
 
 
 def blended(counts: dict[str, int], seed: int = 0) -> Counter[str | None]:
