@@ -203,6 +203,8 @@ def blended(counts: dict[str, int], seed: int = 0) -> Counter[str | None]:
 
 def test_the_recipe_blends_general_reasoning_and_mathematics_as_two_to_one_within_a_row() -> None:
     weights = recipe_blend()["weights"]["domain"]
+    general = weights["elementary logic"]
+    assert general == 2 * (sum(weights.values()) - general)
     for scarce in (7, 20):
         counts = dict.fromkeys(weights, 90) | {"word problems": scarce}
         found = blended(counts)
