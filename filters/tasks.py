@@ -4,7 +4,7 @@ A challenger writes an instruction, a function that evaluates the environment af
 failure (Code-as-Task of Self-Challenging agents, arXiv 2506.01716). Here they become a reference of the verifier
 `code`:
 
-* the environment is Python that defines `start()`, which gives a fresh one, with a method `call(tool, **arguments)`;
+* the environment is that of a seed (`filters/environments.py`);
 * the evaluation defines `evaluate(environment)`, which says True or False of how it was left;
 * an answer defines `solve()`, which returns the calls, `[["tool", {"argument": value}], ...]`. They are played on an
   environment in the examiner's sandbox: of what happened nothing is taken from whoever is judged.
@@ -23,6 +23,9 @@ from filters.verifiers import code
 from filters.verifiers.outcome import Outcome
 from filters.verifiers.syntax import parse_module
 from pipelines.records import Problem, to_json
+
+PARTS = ("evaluation", "solution")
+"""What a challenger writes beside the instruction and the cases of failure, by tag."""
 
 BETWEEN = "\n---\n"
 """What stands between the cases of failure in the text that a challenger writes."""
@@ -69,14 +72,20 @@ def check(candidate):
 
 def reference_of(environment: str, evaluation: str, solution: str) -> str:
     """What an answer to a task is checked against."""
-    setup = f"{environment}\n\n{evaluation}\n{_PLAYED}"
-    return to_json({"entry_point": "solve", "setup": setup, "test": _CHECK, "solution": solution})
+    setup = f"{environment}\n\n{_unfenced(evaluation)}\n{_PLAYED}"
+    return to_json({"entry_point": "solve", "setup": setup, "test": _CHECK, "solution": _unfenced(solution)})
+
+
+def _unfenced(text: str) -> str:
+    """Code without the fence that many models put around it."""
+    return (code.final_answer(text) or text) if text.lstrip().startswith("```") else text
 
 
 def failure_cases(problem: Problem) -> list[str]:
     """The answers that the task's author knows to be wrong: a list, or a text with `BETWEEN` between them."""
     wrong = orjson.loads(problem.details).get("wrong") or []
-    return [each.strip() for each in (wrong.split(BETWEEN) if isinstance(wrong, str) else wrong) if each.strip()]
+    cases = wrong.split(BETWEEN) if isinstance(wrong, str) else wrong
+    return [_unfenced(each.strip()) for each in cases if each.strip()]
 
 
 def task_sound(case: Case, check: Check, *, at_least: int = 1) -> list[Ruling]:

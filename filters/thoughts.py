@@ -147,6 +147,22 @@ def thought_picks(case: Case, check: Check, *, keep: int = 1, seed: int = 42) ->
         yield ruling._replace(value=value.get(attempt.id), score=score, about=(attempt.id,))
 
 
+# --- What a better one takes the place of ---------------------------------------------------------------------
+
+
+def not_replaced(case: Case, check: Check) -> Iterator[Ruling]:
+    """Pass each attempt that no other revises; one that some rule before has failed revises nothing.
+
+    What revises another says so in its details, as `retro` has it.
+    """
+    gone = _failed(case)
+    fit = [each.details for each in case.attempts if each.id not in gone and '"revises":' in each.details]
+    replaced = {orjson.loads(details)["revises"] for details in fit}
+    for attempt in case.attempts:
+        ruling = failed("a shorter one takes its place") if attempt.id in replaced else passed()
+        yield ruling._replace(about=(attempt.id,))
+
+
 # --- What is left ---------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ reasoning of an attempt where the engine kept one apart, else its answer. The ru
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
@@ -70,12 +71,28 @@ LOOKED_AT = 60  # characters: longer than any of these phrases
 _START = re.compile(r"(?:\A|(?<=\n)|(?<=[.!?:)\]]\s))(?=\w)")
 
 
-def thoughts(text: str) -> list[str]:
-    """The text cut where it switches to another thought ("Wait", "Alternatively"); joined it is the text again."""
+SWITCH_WORDS = [
+    *("But", "Wait", "Alternatively", "However", "Hmm", "Hmmm", "Not sure", "Going back", "Backtrack", "Trace back"),
+    "Another",
+]
+"""By which a sentence switches to another thought, as Retro-Search takes it (arXiv 2504.04383)."""
+
+
+def thoughts(text: str, *, words: Sequence[str] = ()) -> list[str]:
+    """The text cut where it switches to another thought ("Wait", "Alternatively"); joined it is the text again.
+
+    With `words` it is cut wherever a sentence begins with one of them.
+    """
+    turn = _turn_at(tuple(words)) if words else _TURN
     starts = (found.start() for found in _START.finditer(text))
-    cuts = [start for start in starts if _TURN.match(text[start : start + LOOKED_AT].lower())]
+    cuts = [start for start in starts if turn.match(text[start : start + LOOKED_AT].lower())]
     ends = [*cuts, len(text)]
     return [text[start:end] for start, end in zip([0, *cuts], ends, strict=True) if end > start]
+
+
+@functools.cache
+def _turn_at(words: tuple[str, ...]) -> re.Pattern[str]:
+    return _cues(*(re.escape(each.lower()) for each in words))
 
 
 def switches(case: Case, check: Check, *, at_least: float = 0.0, at_most: float = inf) -> Iterator[Ruling]:

@@ -34,6 +34,13 @@ N = 8  # words: what recurs in good texts is shorter, as a rule
 _IDEOGRAM = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 # Words in parts, ideograms and signs one by one, so that a loop of letters or signs is a loop too.
 _PIECE = re.compile(rf"[{_IDEOGRAM}]|[^\W{_IDEOGRAM}]{{1,8}}|[^\w\s]")
+
+
+def size(text: str) -> int:
+    """The length of a text in parts of words and signs: about what tokenizers count, and the same for all models."""
+    return len(_PIECE.findall(text))
+
+
 TAIL = 4_096  # pieces at the end of a text in which a loop is looked for
 LOOP_TIMES = 4
 LOOP_PIECES = 40

@@ -15,8 +15,10 @@ from typing import Any
 
 import orjson
 
+from filters import environments
 from filters.rule import Check
-from filters.verifiers import VERIFIERS, able, verifier
+from filters.verifiers import VERIFIERS, Unable, able, verifier
+from filters.verifiers.code.confine import Refused
 from filters.verifiers.outcome import Outcome
 from filters.verifiers.workers import Workers
 from pipelines.journal import Journal
@@ -24,6 +26,7 @@ from pipelines.records import digest
 from pipelines.segment import Entry
 
 Pair = tuple[str, str, str]  # verifier, reference, answer
+PLAYING = 4  # environments at once
 
 
 class Checks:
@@ -32,6 +35,7 @@ class Checks:
     def __init__(self, journal: Journal, workers: Workers) -> None:
         self._journal = journal
         self._workers = workers
+        self._playing = asyncio.Semaphore(PLAYING)
 
     async def table(self, pairs: Iterable[Pair]) -> Check:
         """`check` for these pairs, each decided once. Raises Unable where this machine cannot check them."""
@@ -40,6 +44,19 @@ class Checks:
         outcomes = {pair: outcome for pair, outcome in known.items() if outcome is not None}
         outcomes |= await self._decide(slow)
         return lambda name, reference, answer: outcomes[name, reference, answer]
+
+    async def played(self, environment: str, calls: Sequence[str]) -> tuple[bytes, list[str]]:
+        """The journal's key, and what each of these calls came to, all in one fresh environment.
+
+        It is journaled because time may run out in there. Raises Unable where there is no sandbox to run it in.
+        """
+        key = bytes.fromhex(digest("played", environments.VERSION, made_by("code"), environment, list(calls)))
+        if (entry := self._journal.find(key, 0)) is None:
+            able("code")
+            async with self._playing:
+                results = await _in_sandbox(environment, calls)
+            entry = await self._journal.add(Entry(key, 0, False, 0, orjson.dumps(results)))
+        return key, orjson.loads(entry.reply)
 
     async def _decide(self, pairs: Sequence[Pair]) -> dict[Pair, Outcome]:
         journaled = {pair: self._journal.find(_key(pair), 0) for pair in pairs}
@@ -55,6 +72,13 @@ class Checks:
 
     async def _add(self, pair: Pair, outcome: Outcome) -> Outcome:
         return _read(await self._journal.add(Entry(_key(pair), 0, False, 0, orjson.dumps(tuple(outcome)))))
+
+
+async def _in_sandbox(environment: str, calls: Sequence[str]) -> list[str]:
+    try:
+        return await asyncio.to_thread(environments.play, environment, calls)
+    except Refused as refused:
+        raise Unable(str(refused)) from None
 
 
 def _read(entry: Entry) -> Outcome:

@@ -85,7 +85,10 @@ class Estimate(NamedTuple):
 
 
 def pilot_of(attempts: Collection[Attempt], *, draws: int, accepted: Collection[int], roles: Sequence[str]) -> Pilot:
-    """The pilot that the draws before `draws` make, of which `accepted` are. A request of several samples is one."""
+    """The pilot that the draws before `draws` make, of which `accepted` are. A request of several samples is one.
+
+    In an episode each message is the reply to a request.
+    """
     import numpy as np
 
     costs = np.zeros((draws, len(roles), COSTS))
@@ -94,9 +97,10 @@ def pilot_of(attempts: Collection[Attempt], *, draws: int, accepted: Collection[
         if each.draw is not None and each.draw < draws:
             at = each.draw, roles.index(each.role)
             requests[at].add(each.request)
-            costs[at][1:] += (each.prompt_tokens or 0, each.completion_tokens or 0)
+            replies = sum(turn.role == "assistant" for turn in each.turns)
+            costs[at] += (replies - 1, each.prompt_tokens or 0, each.completion_tokens or 0)
     for at, sent in requests.items():
-        costs[at][0] = len(sent)
+        costs[at][0] += len(sent)
     return Pilot(roles, np.isin(np.arange(draws), list(accepted)), costs)
 
 

@@ -286,7 +286,7 @@ def _requests(folders: Iterable[Path]) -> Iterator[str]:
         for path in sorted(folder.glob("attempts*.parquet")):
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(columns=["request"], use_threads=False):
-                    yield from batch.column("request").to_pylist()
+                    yield from (key for told in batch.column("request").to_pylist() for key in told.split())
 
 
 # --- Sizes ----------------------------------------------------------------------------------------------------

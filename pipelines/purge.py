@@ -207,7 +207,7 @@ def _requests(data: Path, ids: Set[str]) -> set[bytes]:
     for path in (path for folder in folders for path in sorted(folder.glob("attempts*.parquet"))):
         table = pq.read_table(path, columns=["id", "request"])
         pairs = zip(*(column.to_pylist() for column in table.columns), strict=True)
-        keys |= {bytes.fromhex(request) for id, request in pairs if id in ids}
+        keys |= {bytes.fromhex(key) for id, told in pairs if id in ids for key in told.split()}
     return keys
 
 

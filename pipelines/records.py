@@ -68,7 +68,7 @@ class Attempt(NamedTuple):
     prompt: str  # template and digest, "solve/boxed@1f2e3d4c"
     sampling: str  # a JSON object
     seed: int
-    request: str  # the journal's key of the request, as hex
+    request: str  # the journal's key of the request, as hex; of an episode all keys, with blanks between them
     turns: tuple[Turn, ...]  # the conversation in full: what was asked, then what was answered
     finish: Finish
     prompt_tokens: int | None

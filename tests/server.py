@@ -113,6 +113,8 @@ def builtin(body: Body, index: int) -> Said:
         seed=number(b"%d/%d" % (seed, index)) if index else seed,
         temperature=body.get("temperature", 1.0),
         max_tokens=limit(body) or 16_384,
+        stop=body.get("stop") or (),
+        bad_words=body.get("bad_words") or (),
     )
     return Said(reply.text, reply.finish == "length")
 

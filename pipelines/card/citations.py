@@ -231,6 +231,10 @@ PAPERS: dict[str, Paper] = {
         "Self-Challenging Language Model Agents",
         "Yifei Zhou and Sergey Levine and Jason Weston and Xian Li and Sainbayar Sukhbaatar",
     ),
+    "2506.03295": Paper(
+        "Unleashing the Reasoning Potential of Pre-trained LLMs by Critique Fine-Tuning on One Problem",
+        "Yubo Wang and Ping Nie and Kai Zou and Lijun Wu and Wenhu Chen",
+    ),
     "2507.01921": Paper(
         "NaturalThoughts: Selecting and Distilling Reasoning Traces for General Reasoning Tasks",
         "Yang Li and Youssef Emad and Karthik Padthe and Jack Lanchantin and Weizhe Yuan and Thao Nguyen and"

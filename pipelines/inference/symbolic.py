@@ -26,6 +26,8 @@ class Builtin:
                 max_tokens=request.sampling["max_tokens"],
                 faults=self._faults,
                 name=self._name,
+                stop=request.sampling.get("stop") or (),
+                bad_words=request.sampling.get("bad_words") or (),
             )
             for i in range(request.n)
         ]

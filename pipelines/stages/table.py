@@ -11,6 +11,7 @@ from pipelines.stages.contrast import check_contrast, contrast
 from pipelines.stages.cross import check_cross, cross
 from pipelines.stages.derive import KINDS, check_derive, derive
 from pipelines.stages.draw import bring, check_bring, check_draw, draw
+from pipelines.stages.episode import check_episode, episode
 from pipelines.stages.escalate import check_escalate, escalate
 from pipelines.stages.expand import check_expand, expand
 from pipelines.stages.forms import check_forms, forms
@@ -23,6 +24,8 @@ from pipelines.stages.options import check_options, options
 from pipelines.stages.paraphrases import check_paraphrases, paraphrases
 from pipelines.stages.pose import check_pose, pose
 from pipelines.stages.recheck import recheck
+from pipelines.stages.retro import KIND as SEARCH
+from pipelines.stages.retro import check_retro, retro
 from pipelines.stages.review import check_review, review
 from pipelines.stages.revise import check_revise, revise
 from pipelines.stages.score import check_likelihood, likelihood, reward
@@ -60,6 +63,7 @@ STAGES: dict[str, Stage] = {
         check=check_expand,
         says=frozenset({"budget"}),
     ),
+    "episode": Stage(episode, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_episode),
     "escalate": Stage(
         escalate,
         version=1,
@@ -235,6 +239,15 @@ STAGES: dict[str, Stage] = {
         check=check_revise,
         says=frozenset({"repaired"}),
         makes=frozenset({"revision"}),
+    ),
+    "retro": Stage(
+        retro,
+        version=1,
+        defaults={"model": "reviser", "sampling": {}},
+        tells=frozenset({"question"}),
+        check=check_retro,
+        says=frozenset({"revised"}),
+        makes=frozenset({SEARCH}),
     ),
     "select": Stage(select, version=1),
 }

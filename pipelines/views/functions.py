@@ -6,8 +6,12 @@ import re
 from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING, TypedDict
 
+import orjson
+
 from filters.trace import steps
+from filters.verifiers import code
 from filters.verifiers import judgement as judgements
+from pipelines.records import to_json
 
 if TYPE_CHECKING:
     import duckdb
@@ -17,6 +21,7 @@ def add_functions(connection: duckdb.DuckDBPyConnection) -> None:
     """Make these known to SQL. Of null each gives null."""
     connection.create_function("steps_in", steps, ["VARCHAR"], "VARCHAR[]")
     connection.create_function("judgement_in", judgement, ["VARCHAR"], "VARCHAR")
+    connection.create_function("without_solution", without_solution, ["VARCHAR"], "VARCHAR")
     begin = "STRUCT(text VARCHAR, steps BIGINT)"
     connection.create_function("shared_steps", shared_steps, ["VARCHAR", "VARCHAR"], begin)
 
@@ -24,6 +29,13 @@ def add_functions(connection: duckdb.DuckDBPyConnection) -> None:
 def judgement(reply: str) -> str:
     """What a judge's reply says: yes, no, A, B or tie; empty where nothing can be read."""
     return judgements.final_answer(reply) or ""
+
+
+def without_solution(reference: str) -> str:
+    """Tests without the program that passes them: no reward reads it, and trainers write references into logs."""
+    if code.gold(reference) is None:
+        return reference
+    return to_json({key: value for key, value in orjson.loads(reference).items() if key != "solution"})
 
 
 class Begin(TypedDict):

@@ -26,6 +26,7 @@ from pipelines.views import (
     pool,
     preference,
     process,
+    revised,
     rl,
     sft,
     step_preference,
@@ -44,7 +45,7 @@ UNFIT = (
     *("not_repetitive", "one_language", "no_prompt_words", "trace_length", "verbosity"),
     *("no_leak_words", "not_repeated", "thought_and_answer"),
     *("process_consistent", "shortest_right", "best_right", "length_weighted", "no_words", "no_refusal"),
-    *("unlike", "made_by"),
+    *("unlike", "made_by", "not_replaced"),
 )
 
 # As `pipelines.inference.engine` splits a text that holds its own thinking.
@@ -97,8 +98,10 @@ create temp view rulings as
     select unnest(subjects) as subject, split_part(rule, '@', 1) as rule, stage, status, score, value, context,
         evidence
     from here_verdicts;
+-- Tests go out without the program that passes them.
 create temp view accepted as
-    select p.* from rulings v join here_problems p on p.id = v.subject
+    select p.* replace (case when p.verifier = 'code' then without_solution(p.answer) else p.answer end as answer)
+    from rulings v join here_problems p on p.id = v.subject
     where case when getvariable('arm') is null then v.rule = 'accepted' and v.status = 'pass'
                else v.rule = getvariable('arm') and json_extract_string(v.evidence, '$.random') = 'true' end;
 -- Problems that stages put beside those of the draws, with the accepted one that each belongs to.
@@ -208,7 +211,7 @@ class View(NamedTuple):
 
 
 VIEWS: dict[str, View] = {
-    "sft": View(sft.QUERY, sft.schema, 5, "sft", "every right answer, with its thinking, as a conversation"),
+    "sft": View(sft.QUERY, sft.schema, 6, "sft", "every right answer, with its thinking, as a conversation"),
     "twins": View(twins.QUERY, twins.schema, 2, "sft", "right answers twice: with their thinking and without"),
     "mixed": View(
         mixed.QUERY,
@@ -236,6 +239,9 @@ VIEWS: dict[str, View] = {
     "continued": View(
         thoughts.CONTINUED, thoughts.continued_schema, 1, "sft", "right long thoughts; what was wrong is not learnt"
     ),
+    "revised": View(
+        revised.QUERY, revised.schema, 1, "sft", "right traces, shorter where they were revised, and the originals"
+    ),
     "thought_preference": View(
         thoughts.PREFERENCE,
         preference.schema,
@@ -246,9 +252,9 @@ VIEWS: dict[str, View] = {
     "step_preference": View(
         step_preference.QUERY, step_preference.schema, 2, "steps", "right over wrong answers from where they part"
     ),
-    "rl": View(rl.QUERY, rl.schema, 2, "rl", "prompts with the answer and the verifier that rewards it"),
+    "rl": View(rl.QUERY, rl.schema, 3, "rl", "prompts with the answer and the verifier that rewards it"),
     "pool": View(
-        pool.QUERY, pool.schema, 2, "rl", "every problem, solved or not, with its right answers and their rounds"
+        pool.QUERY, pool.schema, 3, "rl", "every problem, solved or not, with its right answers and their rounds"
     ),
     "generator": View(
         escalated.GENERATOR,

@@ -142,6 +142,14 @@ def test_a_problem_without_a_right_thought_goes_and_what_failed_is_not_drawn() -
     assert ruled(thoughts.thought_picks, case)[0].status == "fail"
 
 
+def test_what_a_fit_trace_revises_is_replaced() -> None:
+    new = thought(CHOICE, "A goat.", "B", sample=6, details=to_json({"begun": 3, "revises": RIGHT.id}))
+    case = Case(CHOICE, None, [RIGHT, WRONG, new])
+    assert [each.status for each in ruled(thoughts.not_replaced, case)] == ["fail", "pass", "pass"]
+    case = told(case, "not_repetitive", None, about=new.id, status="fail")
+    assert [each.status for each in ruled(thoughts.not_replaced, case)] == ["pass", "pass", "pass"]
+
+
 def test_usable_counts_what_is_right_and_not_failed() -> None:
     case = told(Case(CHOICE, None, [RIGHT, WRONG]), "answer_matches", None, about=RIGHT.id)
     assert ruled(thoughts.usable, case)[0].score == 1

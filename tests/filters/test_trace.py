@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from filters.rule import Case, Ruling
 from filters.trace import (
     STRATEGIES,
+    SWITCH_WORDS,
     boundary,
     boundary_defect,
     no_void_turns,
@@ -47,6 +48,19 @@ def test_a_text_is_cut_where_its_thought_switches() -> None:
         "Let",
         "Another",
     ]
+
+
+def test_with_words_a_text_is_cut_where_a_sentence_begins_with_one() -> None:
+    parts = [
+        "Add. ",
+        "But why?\n\n",
+        "Not sure. ",
+        "hmmm, but so.\nOtherwise no. Buttons. ",
+        "Going back (wait) it is.",
+    ]
+    assert thoughts("".join(parts), words=SWITCH_WORDS) == parts
+    assert thoughts("Add. A.B? Yes.", words=["a.b"]) == ["Add. ", "A.B? Yes."]
+    assert thoughts("Add. AxB. Wait, no.", words=["a.b"]) == ["Add. AxB. Wait, no."]
 
 
 @pytest.mark.parametrize(

@@ -438,6 +438,7 @@ def test_a_folder_that_may_not_be_written(site: Site, tmp_path: Path):
     assert blocked.read_text() == "here first"
 
 
+@pytest.mark.slow
 def test_interrupting_asks_nothing_twice(site: Site, data: Path, tmp_path: Path):
     """One SIGINT: what is under way ends and is kept, no version is made, and the next run asks only for the rest."""
     site.value["target"]["candidates"] = 60

@@ -211,6 +211,7 @@ def test_raising_max_tokens_asks_again_only_what_was_cut(site: Site):
     assert {(each.problem, each.sample) for each in again} == {(each.problem, each.sample) for each in cut}
 
 
+@pytest.mark.slow
 def test_lowering_max_tokens_never_exports_what_would_have_been_cut(site: Site):
     site.turn()
     site.stage("expand")["sampling"] = {"max_tokens": 60}
@@ -330,6 +331,7 @@ def test_a_run_in_other_shards_makes_no_new_version(site: Site):
     assert second.made.folder == first.made.folder
 
 
+@pytest.mark.slow
 def test_each_in_a_folder_of_its_own_is_the_same_too(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Without a journal to share: the facts follow from the recipe alone."""
     versions = []

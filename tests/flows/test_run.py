@@ -80,6 +80,7 @@ def test_the_books_balance_whatever_goes_wrong(site: Site, number: int):
         assert made.ledger["candidates"] == draws[-1] + 1
 
 
+@pytest.mark.slow
 def test_n_means_n_and_a_version_is_the_shortest_prefix_that_holds_it(site: Site):
     everything = accepted_draws(site.embedded("target.candidates=60"))
     assert len(everything) > 12

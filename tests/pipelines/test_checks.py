@@ -122,3 +122,27 @@ def test_a_real_child_decides(tmp_path: Path):
             await journal.close()
 
     assert asyncio.run(run()) == passed()
+
+
+def test_what_calls_came_to_is_played_once_and_journaled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    played: list[tuple[str, ...]] = []
+
+    def play(environment: str, calls: Sequence[str]) -> list[str]:
+        played.append((environment, *calls))
+        return [f"{len(played)}"] * len(calls)
+
+    async def run() -> list[tuple[bytes, list[str]]]:
+        journal = Journal(tmp_path)
+        try:
+            told = Checks(journal, cast(Workers, Children(passed())))
+            return [await told.played(*each) for each in (("E", ["a"]), ("E", ["a", "b"]), ("F", ["a"]))]
+        finally:
+            await journal.close()
+
+    monkeypatch.setattr(checks, "able", lambda name: None)
+    monkeypatch.setattr(checks.environments, "play", play)
+    first = asyncio.run(run())
+    assert asyncio.run(run()) == first
+    assert [results for _, results in first] == [["1"], ["2", "2"], ["3"]]
+    assert len({key for key, _ in first}) == 3
+    assert played == [("E", "a"), ("E", "a", "b"), ("F", "a")]

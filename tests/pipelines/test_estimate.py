@@ -197,7 +197,9 @@ def test_no_pilot_is_an_error():
 # --- From facts -----------------------------------------------------------------------------------------------
 
 
-def asked(draw: int, role: str, request: str, *, tokens: int | None = 10, sample: int = 0) -> Attempt:
+def asked(
+    draw: int, role: str, request: str, *, tokens: int | None = 10, sample: int = 0, messages: int = 1
+) -> Attempt:
     of = problem(parents=[], stage="draw@1", draw=draw, kind="pose", question=f"question {draw}")
     return attempt(
         of=of,
@@ -210,26 +212,26 @@ def asked(draw: int, role: str, request: str, *, tokens: int | None = 10, sample
         sampling="{}",
         seed=0,
         request=request,
-        turns=[Turn("assistant", "x")],
+        turns=[Turn("assistant", "x")] * messages,
         finish="stop",
         prompt_tokens=tokens,
         completion_tokens=tokens and 2 * tokens,
     )
 
 
-def test_costs_are_counted_by_draw_and_role_and_a_request_of_several_samples_once():
+def test_costs_are_counted_by_draw_and_role_and_a_request_of_several_samples_once():  # and each message of an episode
     attempts = [
         asked(0, "teacher", "a"),
         asked(0, "judge", "b", sample=0),
         asked(0, "judge", "b", sample=1),
-        asked(2, "teacher", "c", tokens=None),
+        asked(2, "teacher", "c", tokens=None, messages=3),
     ]
     told = pilot_of(attempts, draws=3, accepted={2}, roles=["teacher", "judge"])
     assert told.accepted.tolist() == [False, False, True]
     assert told.costs.tolist() == [
         [[1, 10, 20], [1, 20, 40]],
         [[0, 0, 0], [0, 0, 0]],
-        [[1, 0, 0], [0, 0, 0]],
+        [[3, 0, 0], [0, 0, 0]],
     ]
 
 

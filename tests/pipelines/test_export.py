@@ -37,7 +37,7 @@ SOME = [
     *[("llama-factory-alpaca", "planned"), ("axolotl", "process"), ("openr1", "offline"), ("nemotron", "critique")],
     ("verl", "mixed"),
     *[("verifiers", "forms"), ("trl", "instances"), ("trl", "continued"), ("llama-factory", "continued")],
-    ("axolotl", "thought_preference"),
+    *[("axolotl", "thought_preference"), ("llama-factory", "revised")],
     *[("verl", "pool"), ("axolotl", "generator"), ("verl", "curriculum")],
     *[("nemotron", "tests"), ("trl", "tests_preference"), ("axolotl", "repairs"), ("llama-factory", "repairs_rl")],
 ]

@@ -454,6 +454,7 @@ def test_a_run_that_began_and_ended_meanwhile_gave_the_reply(tmp_path):
     assert found(tmp_path, [1]) == {1: b"theirs"}
 
 
+@pytest.mark.slow
 def test_processes_at_once_agree_on_every_reply(tmp_path):
     with contextlib.ExitStack() as stack:
         children = [stack.enter_context(child("race", tmp_path, name)) for name in ("a", "b", "c")]

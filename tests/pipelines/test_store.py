@@ -179,6 +179,7 @@ def writer(folder, made):
     return subprocess.Popen(words, cwd=ROOT, text=True, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
+@pytest.mark.slow
 def test_two_processes_may_write_the_same_output_at_once(tmp_path, folder):
     write_output(tmp_path / "made", output(samples=40), closure={})
     with contextlib.ExitStack() as stack:

@@ -289,6 +289,25 @@ def thought_on(draw: int) -> list[Fact]:
     return facts
 
 
+def looked_back(draw: int) -> list[Fact]:
+    """Traces that were searched for shorter ways: one was revised, one stays, the revision of one is unfit."""
+    of = asked(draw, "What is 9 plus 5?", kind="task", answer="14", verifier="math")
+    facts: list[Fact] = [of, accepted(of)]
+    for sample, (revised, fit) in enumerate([(True, True), (False, True), (True, False)]):
+        old = tried(of, "\\boxed{14}", sample, thought=f"{sample}, it was.\n\nWait, 9. So 14.")
+        new = tried(of, "\\boxed{14}", sample, thought=f"{sample if fit else GONE} So 14.")
+        new = new._replace(id=f"new-{sample}", parents=(of.id, old.id))
+        task = asked(draw, of.question, kind="search", stage="retro@1", parents=[old.id], answer=HIDDEN)
+        measures = {"tokens": [9, 6 if revised else 9], "steps": [3, 2], "thoughts": [2, 1]}
+        status: Status = "pass" if revised else "fail"
+        facts += [*checked(old, "pass"), task, tried(task, GONE, thought=HIDDEN)]
+        facts.append(told(task, "revised@1", status, value=new.id if revised else old.id, context=measures))
+        facts += [*checked(new, "pass"), told(new if fit else old, "not_replaced@1")] if revised else []
+        if revised:
+            facts.append(told(old, "not_replaced@1", "fail") if fit else told(new, "not_repetitive@2", "fail"))
+    return facts
+
+
 def classed(each: Attempt, marks: str) -> list[Fact]:
     """An attempt, and what its last mark says of it."""
     status = "pass" if marks.endswith("O") else "fail"
@@ -306,7 +325,17 @@ def a_world(folder: Path) -> list[Fact]:
     twin = asked(0, "Which is it, (A) or (B)?", kind="form", answer="A", verifier="choice")
     details = {"instruction": "Sort it.", "input": "b, a"}
     instance = asked(1, "Sort it.\n\nb, a", kind="instance", answer="a, b", details=details)
-    here = [*solved(0, folder), *acted(0), twin, instance, *failed(0), *rated(1), *solved(1), *thought_on(1)]
+    here = [
+        *solved(0, folder),
+        *acted(0),
+        twin,
+        instance,
+        *failed(0),
+        *rated(1),
+        *solved(1),
+        *thought_on(1),
+        *looked_back(2),
+    ]
     return [*here, *with_tests(3), *dropped]
 
 
@@ -340,6 +369,7 @@ def test_rows_are_in_draw_order_and_none_is_there_twice(world: list[Fact], rows:
         assert len({to_json(row) for row in there}) == len(there), name
 
 
+@pytest.mark.slow
 def test_neither_windows_nor_the_order_of_stored_facts_change_anything(
     world: list[Fact], rows: dict[str, list[Row]], monkeypatch: pytest.MonkeyPatch
 ):

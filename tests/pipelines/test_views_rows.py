@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.records import Attempt, Fact, Status, Turn, verdict
+from pipelines.records import Attempt, Fact, Status, Turn, to_json, verdict
 from pipelines.views import preference
 from tests.pipelines.test_views_laws import (
     CALL,
@@ -316,3 +316,14 @@ def test_a_judge_decides_where_nothing_else_does():
     assert rows_of(world(checked(one, "pass"), other, preferred), "preference") == []
     rewards = [told(each, "reward@1", score=score) for each, score in ((one, 9), (other, 3))]
     assert pairs(rows_of(world(one, other, preferred, *rewards), "preference")) == [("A song.", "A poem.")]
+
+
+def test_tests_leave_without_the_program_that_passes_them():
+    tests = {"asserts": ["assert twice(2) == 4"]}
+    answers = [to_json({**tests, "solution": "SECRET"}), '{"asserts": ["assert f()"] }', "f"]
+    facts: list[Fact] = []
+    for draw, answer in enumerate(answers):
+        of = asked(draw, f"Write number {draw}.", answer=answer, verifier="code")
+        facts += [of, accepted(of), *checked(tried(of, "So."), "pass")]
+    for view, there in rows_in(facts, "rl", "sft", "pool").items():
+        assert [row["answer"] for row in there] == [to_json(tests), *answers[1:]], view

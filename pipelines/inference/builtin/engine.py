@@ -1,7 +1,7 @@
 """From messages to a reply."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import cycle, islice
@@ -9,6 +9,7 @@ from random import Random
 from typing import Literal
 
 from . import solve, tokens
+from .episodes.read import whole
 from .faults import Faults
 from .instruct import rubric
 from .instruct.answer import answer as answer_instruction
@@ -23,6 +24,7 @@ UNABLE = (
     "problems and write simple texts on request; this request I do not understand."
 )
 DECLINED = "I would rather not take this request."
+TRIES = 12  # at a reply without the words that are banned
 ENOUGH_TO_GO_ON = 3  # content words; with fewer there is nothing to write about
 RUN_ON = ("Let me look at this once more.", "Perhaps another way is better.", "Wait, I should check that again.")
 
@@ -45,20 +47,26 @@ def reply(
     max_tokens: int,
     faults: Faults = Faults(),  # noqa: B008 (frozen, so shared safely)
     name: str = "",
+    stop: Sequence[str] = (),
+    bad_words: Sequence[str] = (),
 ) -> Reply:
     """Answer a chat; a pure function of its arguments.
 
     Engines of different names answer differently, as models do. At temperature 0 the seed does not count. A last
-    assistant message is a beginning that the reply goes on from. Text beyond `max_tokens` is cut
-    (`finish = "length"`). Raises `ValueError` for messages without a user's, for a negative temperature, and for
-    `max_tokens` below 1.
+    assistant message is a beginning that the reply goes on from. It ends before any of `stop`, and has none of
+    `bad_words` where it finds a way. Text beyond `max_tokens` is cut (`finish = "length"`). Raises `ValueError` for
+    messages without a user's, for a negative temperature, and for `max_tokens` below 1.
     """
     prompt, beginning = read(messages)
     if temperature < 0 or max_tokens < 1:
         raise ValueError(f"temperature {temperature} must be at least 0, max_tokens {max_tokens} at least 1")
     key = [*messages_key(messages, beginning), seed if temperature > 0 else 0, temperature, faults]
-    rng = Random(digest([*key, name] if name else key))
-    full = respond(prompt, beginning, rng=rng, faults=faults, max_tokens=max_tokens)
+    key += [name] if name else []
+    forbidden = bad_words if bad_words and Random(digest([*key, "ban"])).random() >= faults.unbanned else ()
+    rngs = (Random(digest([*key, again] if again else key)) for again in range(TRIES if forbidden else 1))
+    tried = (respond(prompt, beginning, rng=rng, faults=faults, max_tokens=max_tokens) for rng in rngs)
+    ended = (min((each.partition(sign)[0] for sign in stop if sign), key=len, default=each) for each in tried)
+    full = without(forbidden, ended)
     text = tokens.cut(full, at_most=max_tokens)
     finish = "stop" if text == full else "length"
     asked = sum(tokens.count(message["content"]) for message in messages)
@@ -69,6 +77,16 @@ def digest(parts: Sequence[object]) -> bytes:
     return blake2b(repr(parts).encode(), digest_size=16).digest()
 
 
+def without(words: Sequence[str], texts: Iterable[str]) -> str:
+    """The first of the texts in which none of the words stands, in any case; the last where there is none."""
+    listed = "|".join(map(re.escape, words))
+    text = ""
+    for text in texts:
+        if not words or not re.search(rf"(?<!\w)(?:{listed})(?!\w)", text, re.I):
+            break
+    return text
+
+
 def messages_key(messages: Sequence[Mapping[str, str]], beginning: str) -> list[tuple[str, str]]:
     """Roles and contents without the beginning, so that a cut reply is continued as it would have gone on."""
     kept = messages[:-1] if beginning else messages
@@ -76,9 +94,11 @@ def messages_key(messages: Sequence[Mapping[str, str]], beginning: str) -> list[
 
 
 def read(messages: Sequence[Mapping[str, str]]) -> tuple[str, str]:
-    """The last user message, and the beginning of the answer if the last message is the assistant's."""
+    """The last user message, of an episode all; and the beginning of the answer if the last is the assistant's."""
     if not messages or not any(message["role"] == "user" for message in messages):
         raise ValueError("the messages hold no user message to answer")
+    if episode := whole(messages):
+        return episode, ""
     prompt = next(message["content"] for message in reversed(messages) if message["role"] == "user")
     return prompt, messages[-1]["content"] if messages[-1]["role"] == "assistant" else ""
 

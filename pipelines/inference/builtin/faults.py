@@ -76,6 +76,18 @@ class Faults:
     """Unit tests accept whatever has the right type."""
     bad_repair: float = dataclasses.field(default=0.4, repr=False)
     """A program is not repaired: it learns the tests that are shown by heart, or has another fault, or the same."""
+    bad_evaluation: float = dataclasses.field(default=0.25, repr=False)
+    """What should check a task in an environment is no Python, or crashes."""
+    bad_solution: float = dataclasses.field(default=0.2, repr=False)
+    """The solution of a task in an environment does not do it."""
+    weak_evaluation: float = dataclasses.field(default=0.15, repr=False)
+    """What should check a task in an environment is content with too much."""
+    bad_episode: float = dataclasses.field(default=0.25, repr=False)
+    """A task in an environment is done wrong; scaled by a number that belongs to the task, up to always."""
+    detour: float = dataclasses.field(default=0.45, repr=False)
+    """Thinking in paragraphs turns away behind a step, and comes back with nothing."""
+    unbanned: float = dataclasses.field(default=0.08, repr=False)
+    """Words that are banned are said all the same, as by an endpoint that knows of no ban."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -120,4 +132,10 @@ NONE = Faults(
     wrong_test=0,
     idle_tests=0,
     bad_repair=0,
+    bad_evaluation=0,
+    bad_solution=0,
+    weak_evaluation=0,
+    bad_episode=0,
+    detour=0,
+    unbanned=0,
 )

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from . import chains, long_thought, looking, passages
+from . import chains, detours, long_thought, looking, passages
 from .code import ask as code
+from .episodes import explore, pose, solve
 from .instruct import vary
 from .judges import notes, recheck, verdicts
 from .solve import aloud
@@ -22,6 +23,9 @@ class Skill(NamedTuple):
 
 
 SKILLS: dict[str, Skill] = {
+    "explore": Skill(explore.read, explore.reply),
+    "task with tools": Skill(pose.read, pose.reply),
+    "use tools": Skill(solve.read, solve.reply),
     "pose a choice": Skill(passages.passage_in, passages.posed),
     "think at length": Skill(long_thought.task_in, long_thought.thought),
     "compare an end": Skill(looking.end_in, looking.compared),
@@ -36,6 +40,7 @@ SKILLS: dict[str, Skill] = {
     "verdict": Skill(verdicts.read, verdicts.reply),
     "note": Skill(notes.read, notes.reply),
     "recheck": Skill(recheck.read, recheck.reply),
+    "think in paragraphs": Skill(detours.read, detours.reply),
     "think aloud": Skill(aloud.read, aloud.reply),
     "vary": Skill(vary.read, vary.reply),
     "code task": Skill(code.read_pose, code.pose),

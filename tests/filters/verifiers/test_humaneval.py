@@ -36,6 +36,7 @@ def as_a_chat_model(task: dict[str, Any]) -> Outcome:
     return code.check(reference(task), answer)
 
 
+@pytest.mark.slow
 def test_some_canonical_solutions_pass_in_a_whole_response():
     assert {as_a_chat_model(task).status for task in humaneval()[::10]} == {"pass"}
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from random import Random
@@ -132,6 +133,30 @@ def test_text_is_cut_at_max_tokens() -> None:
     assert whole.text.startswith(part.text)
     assert whole.prompt_tokens == part.prompt_tokens > 100
     assert say(pose_prompt(5), seed=5, faults=NONE, max_tokens=whole.completion_tokens) == whole
+
+
+def test_a_reply_ends_where_it_is_to_stop_and_has_no_word_that_is_banned() -> None:
+    asked = [
+        {
+            "role": "user",
+            "content": rendered("think/paragraphs", question="Tom has 50 marbles. He loses 4 marbles. How many now?"),
+        }
+    ]
+
+    def said(seed: int, stop: Sequence[str] = (), bad_words: Sequence[str] = (), unbanned: float = 0) -> str:
+        how = {"faults": replace(NONE, detour=0.5, unbanned=unbanned), "stop": stop, "bad_words": bad_words}
+        return reply(asked, seed=seed, temperature=1, max_tokens=999, **how).text
+
+    free = [said(seed) for seed in range(20)]
+    assert [said(seed, stop=["\n\nStep", "never"]) for seed in range(20)] == [
+        each.partition("\n\nStep")[0] for each in free
+    ]
+    banned = [said(seed, bad_words=["wait", "Hmm"]) for seed in range(20)]
+    assert not any("Wait" in each or "Hmm" in each for each in banned)
+    assert [each for each in free if "Wait" not in each and "Hmm" not in each] == [
+        each for each, was in zip(banned, free, strict=True) if each == was
+    ]
+    assert [said(seed, bad_words=["wait", "Hmm"], unbanned=1) for seed in range(20)] == free
 
 
 @pytest.mark.parametrize("name", ["pose/plan-solve", "pose/plan", "pose/solve", "pose/plain"])

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from filters.thoughts import LEAK_WORDS
+from filters.trace import thoughts
 from filters.words import words
 from pipelines.inference.builtin import NONE, Faults, reply
 from pipelines.inference.builtin.looking import question_in
@@ -129,3 +130,20 @@ def test_an_end_that_names_another_option_is_told_and_now_and_then_misjudged() -
         material = f"<task>\nWhich?\n</task>\n<response>\n... so it stays option B.\n\nAnswer: {answer}\n</response>"
         told = [say("judge/agrees", seed, material=material) for seed in range(20)]
         assert sum(f"<verdict>\n{word}\n</verdict>" in each for each in told) >= 16
+
+
+QUESTION = "Tom has 50 marbles. He buys 7 more marbles. He loses 4 marbles. How many marbles does Tom have now?"
+
+
+def test_thinking_in_paragraphs_turns_away_and_goes_on_from_wherever_it_stands() -> None:
+    detours = [
+        len(thoughts(say("think/paragraphs", i, question=QUESTION, faults=Faults(refuse=0)))) for i in range(12)
+    ]
+    assert 1.5 < sum(detours) / 12 < 6
+    whole = say("think/paragraphs", 0, question=QUESTION)
+    assert thoughts(whole) == [whole]
+    steps = whole.split("\n\n")
+    for k in range(1, len(steps)):
+        begun = "\n\n".join(steps[:k]) + "\n\n"
+        rest = say("think/paragraphs", 1, begin=begun + "Wait, is it?\n\nIt is.\n\n", question=QUESTION)
+        assert begun + rest.lstrip("\n" if k == len(steps) - 1 else "") in (whole, begun + f"</think>\n\n{steps[-1]}")

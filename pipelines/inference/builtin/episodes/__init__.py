@@ -1,0 +1,1 @@
+"""Episodes in environments with tools: looking around, writing tasks there, and doing them."""
