@@ -66,8 +66,6 @@ def not_repeated(case: Case, check: Check) -> Iterator[Ruling]:
 
 # --- Thought and answer ---------------------------------------------------------------------------------------
 
-HELD = re.compile(r"\A\s*(?:<think>)?(.*?)</think>\s*(.*)", re.DOTALL)
-
 
 def thought_and_answer(case: Case, check: Check) -> Iterator[Ruling]:
     """Pass each finished attempt that has a thought and an answer behind it; the score is the thought's words.
@@ -80,8 +78,9 @@ def thought_and_answer(case: Case, check: Check) -> Iterator[Ruling]:
 
 def _thought_and_answer(attempt: Attempt) -> Ruling:
     thought, said = attempt.turns[-1].reasoning or "", attempt.text
-    if not thought and (held := HELD.match(said)):
-        thought, said = held[1], held[2]
+    before, closed, behind = said.partition("</think>")
+    if closed and not thought:
+        thought, said = before.strip().removeprefix("<think>"), behind
     if attempt.finish != "stop":
         return unsure("did not end by itself", context={"finish": attempt.finish})
     if not thought.strip():
