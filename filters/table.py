@@ -94,7 +94,7 @@ RULES = table(
         ("gold_agrees", Rule(pessimism.gold_agrees, 1, "row", votes.answer_consistency_compares)),
         ("label", Rule(cascade.label, 1, "row")),
         ("option_consistency", Rule(consistency.option_consistency, 1, "row")),
-        ("agreed", Rule(agreement.agreed, 1, "row")),
+        ("agreed", Rule(agreement.agreed, 2, "row")),
         ("worst_reward", Rule(rip.worst_reward, 1, "row")),
         ("rip", Rule(rip.rip, 1, "snapshot")),
         ("switches", Rule(trace.switches, 1, "row")),

@@ -267,7 +267,7 @@ VIEWS: dict[str, View] = {
         escalated.CURRICULUM, escalated.curriculum_schema, 1, "rl", "new problems that a solver gets right sometimes"
     ),
     "forms": View(forms.QUERY, forms.schema, 2, "rl", "the same as a choice and as an open question"),
-    "judge": View(judging.JUDGE, judging.judge_schema, 2, "rl", "tasks of judging whose answer a verifier knows"),
+    "judge": View(judging.JUDGE, judging.judge_schema, 3, "rl", "tasks of judging whose answer a verifier knows"),
     "process": View(
         process.QUERY, process.schema, 2, "process", "steps, each labelled as before the first error or not"
     ),
