@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import orjson
 
@@ -189,6 +190,7 @@ def _looks(evaluation: str) -> bool:
 # --- Is the solution in the instruction? --------------------------------------------------------------------------
 
 _TELLING = 12  # signs of a line that is more than a word
+MAX_CALLS = 100  # of a solution that are looked for
 
 
 def gives_away(question: str, solution: str, evaluation: str) -> bool:
@@ -205,12 +207,19 @@ def _squeezed(text: str) -> str:
 
 
 def _calls(solution: str) -> Iterator[str]:
-    """Each call that stands in a solution, as a list and as Python has it; without arguments it tells nothing."""
-    for node in ast.walk(parse_module(solution)):
-        match node:
-            case ast.List(elts=[ast.Constant(value=str(tool)), ast.Dict(keys=[_, *_], values=values) as given]):
+    """The first calls that stand in a solution, as lists and as Python has them; without arguments they tell nothing.
+
+    They are told in the solution's own words: to write a tree anew can go too deep.
+    """
+    try:
+        nodes = ast.walk(parse_module(solution))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in islice((each for each in nodes if isinstance(each, ast.List)), MAX_CALLS):
+        match node.elts:
+            case [ast.Constant(value=str(tool)), ast.Dict(keys=[_, *_], values=values) as given]:
                 names = [key.value if isinstance(key, ast.Constant) else "" for key in given.keys]
-                told = [_squeezed(ast.unparse(each)) for each in values]
+                told = [_squeezed(ast.get_source_segment(solution, each) or "") for each in values]
                 named = [f"{name}={value}" for name, value in zip(names, told, strict=True)]
                 yield from (f"{tool}({','.join(each)}" for each in (told, named))
-                yield f"'{tool}',{_squeezed(ast.unparse(given))}"
+                yield f"'{tool}',{_squeezed(ast.get_source_segment(solution, given) or '')}"

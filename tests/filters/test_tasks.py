@@ -163,6 +163,11 @@ def test_an_instruction_may_name_things_and_no_calls_of_the_solution(name: str) 
     assert gives_away(question, BOTH, GOOD) == told
 
 
+@each_of(["-" * 2_000 + "5", "+".join(["0"] * 2_000), "[" * 300, "\x00"])
+def test_a_solution_that_goes_deep_is_looked_at_all_the_same(value: str) -> None:
+    assert not gives_away(ASKED, f"def solve():\n    return [['report', {{'answer': {value}}}]]", GOOD)
+
+
 def test_failure_cases_are_a_list_or_one_text() -> None:
     assert failure_cases(task(wrong=f"{ONE}{BETWEEN}{NONE}").problem) == [ONE, NONE]
     assert failure_cases(task(wrong=None).problem) == []
