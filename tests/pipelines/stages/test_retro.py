@@ -137,6 +137,15 @@ def test_of_several_rollouts_the_right_one_of_fewest_steps_is_taken() -> None:
     assert new.turns[-1].reasoning == f"{PARTS[0]}So 5."
 
 
+def test_as_many_steps_are_no_better_however_short() -> None:
+    short = "So.\n\n" * 8 + f"</think>\n\n{ANSWER}"
+    _, output = searched(scripted([begin(1) + short]), points=1)
+    assert (revised(output), told(output)[1]["lost"]) == ([], {})
+    _, output = searched(scripted([begin(1) + short.removeprefix("So.\n\n")]), points=1)
+    [new] = revised(output)
+    assert (new.sample, new.completion_tokens) == (0, 0)  # its tokens are those of what was tried
+
+
 def test_a_partial_search_begins_anywhere_and_the_same_again() -> None:
     seen = set[int]()
     for sample in range(12):
