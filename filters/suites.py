@@ -11,14 +11,20 @@ from filters.answers import final_answer
 from filters.verifiers.syntax import parse_module
 from pipelines.records import Attempt, to_json
 
-AT_MOST = 20  # asserts of one suite; what follows is left out
+AT_MOST = 20  # asserts of one suite
 SECONDS = 2  # for each call: what loops is found out sooner than the verifier would
 
 
 def suite(attempt: Attempt) -> list[str]:
-    """The assert statements at the top of the code in a response, each in one line; [] where there are none."""
+    """The assert statements that the code in a response is made of, each in one line; else [].
+
+    Asserts that lean on something else, such as a name or a function of their own, cannot be run one by one: taken
+    without it they would seem to be wrong. Of more than `AT_MOST` only some would be tried, so they are no suite.
+    """
     tree = _parsed(final_answer(attempt, "code") or "")
-    return [ast.unparse(each) for each in tree.body if isinstance(each, ast.Assert)][:AT_MOST] if tree else []
+    asserts = [ast.unparse(each) for each in tree.body if isinstance(each, ast.Assert)] if tree else []
+    alone = tree and all(isinstance(each, ast.Assert | ast.Expr) for each in tree.body)
+    return asserts if alone and len(asserts) <= AT_MOST else []
 
 
 def under_test(suites: Iterable[Sequence[str]]) -> str | None:

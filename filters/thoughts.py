@@ -68,20 +68,26 @@ def not_repeated(case: Case, check: Check) -> Iterator[Ruling]:
 
 
 def thought_and_answer(case: Case, check: Check) -> Iterator[Ruling]:
-    """Pass each finished attempt that has a thought and an answer behind it; the score is the thought's words."""
+    """Pass each finished attempt that has a thought and an answer behind it; the score is the thought's words.
+
+    A thought that was brought with its answer, in tags, is told from it as views do.
+    """
     for attempt in case.attempts:
         yield _thought_and_answer(attempt)._replace(about=(attempt.id,))
 
 
 def _thought_and_answer(attempt: Attempt) -> Ruling:
-    thought = attempt.turns[-1].reasoning or ""
+    thought, said = attempt.turns[-1].reasoning or "", attempt.text
+    before, closed, behind = said.partition("</think>")
+    if closed and not thought:
+        thought, said = before.strip().removeprefix("<think>"), behind
     if attempt.finish != "stop":
         return unsure("did not end by itself", context={"finish": attempt.finish})
     if not thought.strip():
         return failed("no thought can be told from the answer")
-    if not attempt.text.strip():
+    if not said.strip():
         return failed("thought, and never answered")
-    if "think>" in attempt.text or "think>" in thought:
+    if "think>" in said or "think>" in thought:
         return failed("a tag of the thinking stands where none should")
     return passed(score=float(len(words_in(thought))))
 
@@ -162,7 +168,7 @@ def not_replaced(case: Case, check: Check) -> Iterator[Ruling]:
 def usable(case: Case, check: Check, *, at_least: int = 1, reward_at_least: float = 0.0) -> list[Ruling]:
     """Pass a problem with so many attempts that ended, that nothing before failed, and that are good.
 
-    Good is what `answer_matches` passed where the problem has a reference, and elsewhere what has a reward of so
+    Good is what `answer_matches` passed where it compared with a reference, and elsewhere what has a reward of so
     much, if that is asked for. The score is how many there are.
     """
     gone, good = _failed(case), _good(case, reward_at_least)
@@ -175,8 +181,8 @@ def usable(case: Case, check: Check, *, at_least: int = 1, reward_at_least: floa
 
 def _good(case: Case, reward: float) -> set[str]:
     """The ids of what is right, or of what is rated well where nothing can be right."""
-    if case.problem.answer:
-        matched = [each for each in case.verdicts if each.rule.startswith("answer_matches@")]
+    matched = [each for each in case.verdicts if each.rule.startswith("answer_matches@")]
+    if case.problem.answer and matched:
         return {id for each in matched if each.status == "pass" for id in each.subjects}
     if reward <= 0:
         return {each.id for each in case.attempts}

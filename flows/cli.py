@@ -8,7 +8,8 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import click
@@ -83,14 +84,7 @@ def run(
             how = {"workers": there.window, "run_shard": there.run_shard, "watch": watch}
             return asyncio.run(
                 _interruptible(
-                    lambda began: rounds.turn(
-                        path,
-                        all_changes,
-                        name,
-                        run_round=lambda recipe, changes, dataset: make.make(
-                            recipe, changes=changes, dataset=dataset, began=began, **how
-                        ),
-                    )
+                    lambda mills: rounds.turn(path, all_changes, name, run_round=partial(_round, mills, how))
                 )
             )
 
@@ -183,7 +177,19 @@ def _through_prefect(
         raise BadSetup(f"no Prefect server answers at {url}: start one, or unset PREFECT_API_URL") from error
 
 
-async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:
+async def _round(
+    mills: list[Any], how: dict[str, Any], recipe: str, changes: Sequence[str], dataset: str | None
+) -> Any:
+    """A run, or one round of it. Between rounds, while a model is trained, there is no mill that could finish."""
+    from flows import make
+
+    try:
+        return await make.make(recipe, changes=changes, dataset=dataset, began=mills.append, **how)
+    finally:
+        mills.clear()
+
+
+async def _interruptible(start: Callable[[list[Any]], Any]) -> Any:
     """Run; the first Ctrl-C lets what is under way finish, the second ends at once. Nothing is lost either way."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     mills: list[Any] = []
@@ -196,7 +202,7 @@ async def _interruptible(start: Callable[[Callable[[Any], None]], Any]) -> Any:
 
     for signum in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signum, interrupt)
-    return await start(mills.append)
+    return await start(mills)
 
 
 for module in (cli_files, cli_datasets, cli_house, estimate, flames, schedule):

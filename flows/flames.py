@@ -39,21 +39,21 @@ async def compared(
     import orjson
     import tomli_w
 
-    from pipelines.comparison import check_plan, find_plan, read_plan
+    from pipelines.comparison import bindings, check_plan, copy_prompts, find_plan, read_plan
     from pipelines.reports.comparison import as_markdown
     from pipelines.store import data_folder, replace
 
     wanted = read_plan(find_plan(plan), tokens=tokens)
     folder = data_folder() / "comparisons" / wanted.name
-    check_plan(wanted, folder=folder / "recipes", models=models)
-    (folder / "recipes").mkdir(parents=True, exist_ok=True)
+    check_plan(wanted, models=models)
     told: dict[str, Any] = {"name": wanted.name, "tokens": wanted.tokens, "reliability": wanted.reliability}
     told["recipes"] = {}
     for name, value in wanted.recipes.items():
-        path = folder / "recipes" / f"{name}.toml"
+        path = folder / "recipes" / name / f"{name}.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        copy_prompts(wanted.folders[name], path.parent)
         replace(path, tomli_w.dumps(value).encode())
-        bound = [f"models.{each}" for each in models if each.partition("=")[0] in value["models"]]
-        told["recipes"][name] = await _policies(path, value, wanted, bound, quiet)
+        told["recipes"][name] = await _policies(path, value, wanted, bindings(value, models), quiet)
     replace(folder / "comparison.json", orjson.dumps(told, option=orjson.OPT_INDENT_2))
     replace(folder / "comparison.md", as_markdown(told).encode())
     return told, folder

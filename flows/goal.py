@@ -68,7 +68,7 @@ def plan(recipe: str, *, changes: Sequence[str] = (), dataset: str | None = None
         raise BadRecipe(f"more = {more} should be at least 1: how many rows a night adds")
     bound = make.prepare(recipe, changes=changes, dataset=dataset)
     if loop_of(bound.value) is not None:
-        raise BadRecipe("a night adds to one dataset, and [rounds] make several: `thoughtmill run` makes them")
+        raise BadRecipe("a night adds to one dataset, and [rounds] make several")
     if not any(step.order for step in bound.steps):
         raise BadRecipe(
             "nothing in the recipe keeps tonight's rows from repeating earlier ones: give a stage that sifts"

@@ -38,7 +38,8 @@ class OutOfBudget(Exception):
 
 @dataclass
 class Made:
-    """What a run made. `ended` says why it ended before it had its rows, where it did; `spent` is as `Purse.told`."""
+    """What a run made. `ended` says why it ended before it had its rows, where it did; `spent` is as `Purse.told`;
+    `note` is what else whoever started it should know."""
 
     name: str
     folder: Path
@@ -48,6 +49,7 @@ class Made:
     wanted: int | None
     ended: str | None = None
     spent: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
 
     def outcomes(self) -> list[tuple[str, int]]:
         return [("accepted", self.ledger["accepted"]), *self.ledger["not_accepted"].items()]

@@ -34,7 +34,7 @@ def schedule(
     more: int | None,
     wait: float,
 ) -> None:
-    """Add rows to the dataset of RECIPE every night, for as long as this command runs.
+    """Add rows to the dataset of RECIPE every night, for as long as this command runs; of [rounds] make the next.
 
     It needs a Prefect server, which keeps the clock and shows the nights: start one with `prefect server start`, and
     set PREFECT_API_URL.
@@ -44,13 +44,18 @@ def schedule(
     def job() -> None:
         from flows import make
         from flows.goal import plan
+        from flows.rounds import is_loop
+        from flows.tonight import check_loop
 
         prefect_there()
         with refusals():
             clock = clock_of(cron, timezone)
         checked = make.check(recipe, changes=all_changes)  # what would end a night is told today
         dataset = name or checked.name
-        plan(recipe, changes=all_changes, dataset=dataset, more=more)
+        if is_loop(recipe, all_changes):
+            check_loop(more)
+        else:
+            plan(recipe, changes=all_changes, dataset=dataset, more=more)
         server_there()
         serve(recipe, dataset, clock, {"changes": all_changes, "more": more, "wait_minutes": wait})
 

@@ -83,6 +83,8 @@ def ledger(made: Made) -> None:
         screen.print(
             plain(f"{books['accepted']:,} accepted of {made.wanted:,} that were asked for: {why}"), style="yellow"
         )
+    if made.note:
+        screen.print(plain(made.note), style="yellow", soft_wrap=True)
     same = "" if made.is_new else "  (nothing new: this version held the same already)"
     screen.print(Text.assemble(("dataset ", "bold"), f"{made.folder}", same), soft_wrap=True)
     meant = current(made.folder.parent)

@@ -14,13 +14,17 @@ from typing import NamedTuple, TypeVar
 from flows import make
 from flows.changes import note_of, note_of_first
 from flows.goal import Goal, plan
+from flows.rounds import is_loop, rounds_made, turn
 from flows.run import Busy, Mill, Progress, RunShard, directly, locked
 from pipelines.bind import Recipe
+from pipelines.recipe import BadRecipe
 from pipelines.stage import Run, Shard
 from pipelines.store import data_folder, replace
 from pipelines.versions.compare import compare
 
 POLL = 5.0  # seconds between two looks at a dataset that another run is making
+
+NOTHING_YET = Goal(None, (0, 0), None, None)
 
 T = TypeVar("T")
 
@@ -61,12 +65,34 @@ async def tonight(
 ) -> Night:
     """Add a night's rows to a dataset: `more`, or as many as the recipe's target says, and release its next version.
 
+    Of a recipe with rounds a night makes the next round; those before it are read again, and nobody is asked.
+
     While another run is making the dataset, this one waits for up to `wait` seconds. SIGTERM and Ctrl-C let it finish
     what is under way. `watch` is told how far the run is, and which share of the night is done.
 
     Raises Busy, and whatever ends a run: BadRecipe, Misconfigured, Outage, DiskFull, OutOfBudget, Interrupted.
     Everything that was made is kept, and the next night continues with it.
     """
+
+    async def next_round() -> Night:
+        name = make.prepare(recipe, changes=changes, dataset=dataset).name
+        with locked(data_folder() / "runs" / name / "night", name):
+            most = 1 + rounds_made(recipe, changes, dataset)
+            made = await turn(recipe, changes, dataset, run_round=one_round, most=most)
+        return Night(made[-1], NOTHING_YET, _write_changes(None, made[-1]))
+
+    async def one_round(recipe: str, changes: Sequence[str], dataset: str | None) -> make.Made:
+        with interruptible() as began:
+            return await make.make(
+                recipe,
+                changes=changes,
+                dataset=dataset,
+                workers=workers,
+                run_shard=run_shard,
+                watch=lambda told: watch(told, NOTHING_YET.share(told)),
+                began=began,
+                had=0,
+            )
 
     async def job() -> Night:
         plan(
@@ -88,7 +114,18 @@ async def tonight(
             )
         return Night(made, goal, _write_changes(goal.before, made))
 
+    if is_loop(recipe, changes):
+        check_loop(more)
+        return await when_free(next_round, wait=wait, poll=POLL)
     return await when_free(job, wait=wait, poll=POLL)
+
+
+def check_loop(more: int | None) -> None:
+    """Raises BadRecipe where a night should add rows to rounds that are made."""
+    if more is not None:
+        raise BadRecipe(
+            "a night makes the next of [rounds], and how many rows it has the recipe says: leave out --more"
+        )
 
 
 def _of_new_draws(run_shard: RunShard, had: int) -> RunShard:

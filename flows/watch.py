@@ -95,6 +95,8 @@ class Recent:
         """Take note of where the run stands, and tell how fast it is."""
         now = self._clock()
         counts = told.counts
+        if self._known and counts.get("sent", 0) < self._known[-1][1]:
+            self._known.clear()  # the next round of a loop counts from nothing
         self._known.append((now, counts.get("sent", 0), counts.get("completion_tokens", 0), told.candidates))
         while len(self._known) > 2 and self._known[1][0] <= now - RECENT:
             self._known.popleft()

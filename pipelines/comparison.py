@@ -8,19 +8,24 @@
     [[stages]]           that come after them, the same for all
     [policies]           NAME = changes; what is kept of the same facts
 
+A recipe is named as for `thoughtmill run`, or lies beside the plan. What lies beside either, files and prompts, is
+found from there.
+
 Here a plan becomes recipes (FLAMES, arXiv 2508.16514: one setup for all ways of posing).
 """
 
 from __future__ import annotations
 
 import copy
+import shutil
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from pipelines.bind import bind
-from pipelines.recipe import BadRecipe, apply, checked, find, known, nearest, positive, read, stage_name
+from pipelines.recipe import BadRecipe, anchor, apply, checked, find, known, nearest, positive, read, stage_name
 from pipelines.stages.table import STAGES
 
 PLANS = Path(__file__).parent / "plans"
@@ -37,6 +42,7 @@ class Comparison(NamedTuple):
     reliability: str
     recipes: dict[str, dict[str, Any]]  # by the name of the entry: the value of a recipe, to be run as it stands
     policies: dict[str, list[str]]  # changes of such a recipe; the first policy is made, the others only choose
+    folders: dict[str, list[Path]]  # by the same name: where the plan lies, and where the recipe
 
 
 def names() -> list[str]:
@@ -61,25 +67,51 @@ def read_plan(path: Path, *, tokens: int | None = None) -> Comparison:
     plan = {"name": path.stem, "candidates": CANDIDATES, **plan, **({"tokens": tokens} if tokens else {})}
     if positive(plan.get("tokens"), "tokens") is None:
         raise BadRecipe("the plan has no tokens: say how many the answers of each recipe may have")
+    for each in checked(plan.get("stages", []), list, "stages"):
+        checked(each, dict, "each of stages")
+    anchor(plan, path.parent)
     entries = [_entry(each) for each in checked(plan.get("recipes"), list, "recipes")]
-    made = {each["name"]: _composed(each, plan) for each in entries}
+    files = {each["name"]: _found(each["use"], path.parent) for each in entries}
+    made = {each["name"]: _composed(each, files[each["name"]], plan) for each in entries}
     if len(made) < max(2, len(entries)):
         raise BadRecipe("a plan compares two recipes or more, each with a name of its own")
-    return Comparison(plan["name"], plan["tokens"], _reliability(plan), made, _policies(plan))
+    folders = {name: [path.parent, file.parent] for name, file in files.items()}
+    return Comparison(plan["name"], plan["tokens"], _reliability(plan), made, _policies(plan), folders)
 
 
-def check_plan(plan: Comparison, *, folder: Path, models: Sequence[str] = ()) -> None:
+def check_plan(plan: Comparison, *, models: Sequence[str] = ()) -> None:
     """Check all that a plan will run, under every policy, before any of it runs. Raises BadRecipe."""
     roles = {role for value in plan.recipes.values() for role in value["models"]}
     for role in (each.partition("=")[0] for each in models):
         if role not in roles:
             raise BadRecipe(f"no recipe of the plan asks the model {role!r}; they ask: {', '.join(sorted(roles))}")
-    for value in plan.recipes.values():
-        for policy, changes in plan.policies.items():
-            changed = {**copy.deepcopy(value), "name": f"{value['name']}-{policy}"}
-            for change in changes:
-                apply(changed, change)
-            bind(changed, folder=folder)
+    for name, value in plan.recipes.items():
+        with TemporaryDirectory() as folder:
+            copy_prompts(plan.folders[name], Path(folder))
+            for policy, changes in plan.policies.items():
+                changed = {**copy.deepcopy(value), "name": f"{value['name']}-{policy}"}
+                for change in [*bindings(value, models), *changes]:
+                    apply(changed, change)
+                bind(changed, folder=Path(folder))
+
+
+def bindings(value: Mapping[str, Any], models: Sequence[str]) -> list[str]:
+    """Those of ROLE=ENGINE that a recipe has a role for, in the words of `--set`."""
+    return [f"models.{each}" for each in models if each.partition("=")[0] in value["models"]]
+
+
+def copy_prompts(folders: Sequence[Path], into: Path) -> None:
+    """The prompts that lie in these folders, as one recipe's own; of one name that of the last."""
+    shutil.rmtree(into / "prompts", ignore_errors=True)
+    for each in folders:
+        if (each / "prompts").is_dir():
+            shutil.copytree(each / "prompts", into / "prompts", dirs_exist_ok=True)
+
+
+def _found(use: str, folder: Path) -> Path:
+    """The file of a recipe, as the person sees it or beside the plan."""
+    beside = folder / use
+    return beside if use.endswith(".toml") and not Path(use).is_file() and beside.is_file() else find(use)
 
 
 def _entry(given: Any) -> dict[str, Any]:
@@ -103,9 +135,9 @@ def _policies(plan: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: checked(changes, list, f"policies.{name}") for name, changes in policies.items()}
 
 
-def _composed(entry: Mapping[str, Any], plan: Mapping[str, Any]) -> dict[str, Any]:
+def _composed(entry: Mapping[str, Any], file: Path, plan: Mapping[str, Any]) -> dict[str, Any]:
     """A recipe of the plan: the beginning of that which the entry names, and the stages of the plan."""
-    value = read(find(entry["use"]), changes=entry["set"])
+    value = read(file, changes=entry["set"])
     stages = [*_until(value["stages"], entry), *copy.deepcopy(plan.get("stages", []))]
     return {
         "name": f"{plan['name']}-{entry['name']}",

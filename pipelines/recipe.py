@@ -70,11 +70,11 @@ def read(path: Path, *, changes: Sequence[str] = ()) -> dict[str, Any]:
         if on is False:
             for place, replacement in value["without"][arm].items():
                 assign(value, place, copy.deepcopy(replacement))
-    _anchor(value, path.parent)
+    anchor(value, path.parent)
     return value
 
 
-def _anchor(value: Mapping[str, Any], folder: Path) -> None:
+def anchor(value: Mapping[str, Any], folder: Path) -> None:
     """Let files that lie beside the recipe be found from elsewhere too, when a version keeps the recipe."""
     for stage in value.get("stages", []):
         named = [stage, *(each for each in stage.get("rules", ()) if isinstance(each, dict))]

@@ -184,6 +184,11 @@ PAPERS: dict[str, Paper] = {
         "Online Difficulty Filtering for Reasoning Oriented Reinforcement Learning",
         "Sanghwan Bae and Jiwoo Hong and Min Young Lee and Hanbyul Kim and JeongYeon Nam and Donghyun Kwak",
     ),
+    "2504.04383": Paper(
+        "Retro-Search: Exploring Untaken Paths for Deeper and Efficient Reasoning",
+        "Ximing Lu and Seungju Han and David Acuna and Hyunwoo Kim and Jaehun Jung and Shrimai Prabhumoye and"
+        " Niklas Muennighoff and Mostofa Patwary and Mohammad Shoeybi and Bryan Catanzaro and Yejin Choi",
+    ),
     "2504.10337": Paper(
         "Heimdall: test-time scaling on the generative verification",
         "Wenlei Shi and Xing Jin",

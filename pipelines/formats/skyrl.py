@@ -26,12 +26,12 @@ def rl(row: Row) -> Row:
         "prompt": row["prompt"],
         "env_class": "thoughtmill",
         "reward_spec": {"method": "rule", "ground_truth": row["answer"]},
-        "extra_info": pick(row, "split", "index", "verifier", "problem_id", "pass_rate"),
+        "extra_info": pick(row, "split", "index", "verifier", "problem_id", "pass_rate", "pair_id"),
     }
 
 
 def rl_schema() -> pa.Schema:
-    """One row for each problem."""
+    """One row for each problem; of tasks of judging `pair_id` says which belong together."""
     import pyarrow as pa
 
     told = {"split": pa.string(), "index": pa.int64(), "verifier": pa.string(), "problem_id": pa.string()}
@@ -40,7 +40,7 @@ def rl_schema() -> pa.Schema:
         prompt=messages(),
         env_class=pa.string(),
         reward_spec=pa.struct([("method", pa.string()), ("ground_truth", pa.string())]),
-        extra_info=pa.struct([*told.items(), ("pass_rate", pa.float64())]),
+        extra_info=pa.struct([*told.items(), ("pass_rate", pa.float64()), ("pair_id", pa.string())]),
     )
 
 

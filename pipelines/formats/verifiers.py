@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def rl(row: Row) -> Row:
-    info = to_json(pick(row, "verifier", "problem_id", "domain", "pass_rate"))
+    info = to_json(pick(row, "verifier", "problem_id", "domain", "pass_rate", "pair_id"))
     return {"prompt": row["prompt"], "answer": row["answer"], "info": info, "task": row["verifier"]}
 
 
 def rl_schema() -> pa.Schema:
-    """One row for each problem; `info` is JSON text."""
+    """One row for each problem; `info` is JSON text. Tasks of judging that belong together have one `pair_id`."""
     import pyarrow as pa
 
     return columns(prompt=messages(), answer=pa.string(), info=pa.string(), task=pa.string())

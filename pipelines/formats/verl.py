@@ -42,7 +42,7 @@ def rl(row: Row) -> Row:
         "prompt": row["prompt"],
         "ability": row.get("domain") or "reasoning",
         "reward_model": {"style": "rule", "ground_truth": row["answer"]},
-        "extra_info": pick(row, "split", "index", "verifier", "problem_id", "pass_rate"),
+        "extra_info": pick(row, "split", "index", "verifier", "problem_id", "pass_rate", "pair_id"),
     }
 
 
@@ -54,7 +54,7 @@ def data_source(row: Row) -> str:
 
 
 def rl_schema() -> pa.Schema:
-    """One row for each problem."""
+    """One row for each problem; of tasks of judging `pair_id` says which belong together."""
     import pyarrow as pa
 
     told = {"split": pa.string(), "index": pa.int64(), "verifier": pa.string(), "problem_id": pa.string()}
@@ -63,7 +63,7 @@ def rl_schema() -> pa.Schema:
         prompt=messages(),
         ability=pa.string(),
         reward_model=pa.struct([("style", pa.string()), ("ground_truth", pa.string())]),
-        extra_info=pa.struct([*told.items(), ("pass_rate", pa.float64())]),
+        extra_info=pa.struct([*told.items(), ("pass_rate", pa.float64()), ("pair_id", pa.string())]),
     )
 
 

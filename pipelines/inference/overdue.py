@@ -18,7 +18,7 @@ from pipelines.inference.engine import Again
 
 TIMES = 4  # what nearly all take
 NEARLY_ALL = 0.99
-AT_LEAST = 5.0  # seconds; shorter pauses are hiccups
+AT_LEAST = 2.0  # seconds; shorter pauses are hiccups
 ENOUGH = 64  # answers to one prompt at least, before it is known what they take; then it is looked at anew
 KNOWN = 512  # that are remembered
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from filters.verifiers import VERIFIERS
+from filters.similarity import Index
+from filters.verifiers import VERIFIERS, answer_in
 from pipelines.inference.model import Model, Sampling
 from pipelines.records import Attempt, Facts, Problem, Verdict, problem, verdict
 from pipelines.stage import Run, Shard, Step
@@ -16,7 +17,7 @@ from pipelines.stages.pose import Posing, read_posing, reference_of
 from pipelines.store import Output
 from prompts.template import Template
 
-RULE = "escalated@1"  # raise it with the way a new problem is read
+RULE = "escalated@2"  # raise it with the way a new problem is read
 ASKED, KIND = "escalate", "escalated"
 
 
@@ -30,14 +31,16 @@ async def escalate(
     sampling: Sampling,
     n: int = 1,
     verifier: str = "math",
+    at_most: float = 0.9,
 ) -> Output:
     """Ask the model `n` times for a new problem in the place of each that has a wrong attempt.
 
-    It is shown the problem and the first such attempt, and no reference.
+    It is shown the problem and the first such attempt, of those with an answer if there is any, and no reference.
 
-    What can be read stands beside the old problem as `escalated`, and its details name that `parent`, the wrong
-    attempt that is its `cause`, and its `round`, one more than the parent's. Problems without a wrong attempt (what
-    `answer_matches` says fails) are not asked about. The teacher of Socratic-Zero (arXiv 2509.24726) does so.
+    What can be read stands beside the old problem as `escalated`, unless it is more like that one, or another new one
+    of it, than `at_most` (ROUGE-L F1). Its details name that `parent`, the wrong attempt that is its `cause`, and its
+    `round`, one more than the parent's. Problems without a wrong attempt (what `answer_matches` says fails) are not
+    asked about. The teacher of Socratic-Zero (arXiv 2509.24726) does so.
     """
     asker = Asker(run, step, prompt, model, sampling)
     failed = [(each, wrong) for each in shard.live if (wrong := _wrong(shard, each))]
@@ -48,10 +51,10 @@ async def escalate(
         for task in tasks
         for sample in range(n)
     )
-    facts = Facts(tasks, list(came), [])
+    facts, known = Facts(tasks, list(came), []), {task.id: _index(task.question) for task in tasks}
     for attempt in came:
         of, wrong = behind[attempt.problem]
-        said = read_posing(attempt, asker.prompt)
+        said = _new(read_posing(attempt, asker.prompt), known[attempt.problem], at_most)
         facts.verdicts.append(_ruling(attempt, said, step.label))
         if isinstance(said, Posing):
             facts.problems.append(_escalated(of, wrong, attempt, said, step.label, verifier))
@@ -59,9 +62,11 @@ async def escalate(
 
 
 def check_escalate(given: Mapping[str, Any]) -> None:
-    """Raises ValueError for n below 1, an unknown verifier, or a prompt that asks for no question or no answer."""
+    """Raises ValueError for numbers out of bounds, an unknown verifier, or a prompt without question or answer."""
     if given["n"] < 1:
         raise ValueError(f"n = {given['n']} should be at least 1")
+    if not 0 <= given["at_most"] <= 1:
+        raise ValueError(f"at_most = {given['at_most']} should be from 0 to 1")
     if given["verifier"] not in VERIFIERS:
         raise ValueError(f"no verifier {given['verifier']!r}; there are: {', '.join(VERIFIERS)}")
     for tag in ("<question>", "<answer>"):
@@ -70,7 +75,7 @@ def check_escalate(given: Mapping[str, Any]) -> None:
 
 
 def _wrong(shard: Shard, of: Problem) -> Attempt | None:
-    """The first attempt that was found wrong."""
+    """The first attempt that was found wrong, of those that answer if any does: a refusal shows no weakness."""
     case = shard.case(of)
     wrong = {
         id
@@ -78,7 +83,24 @@ def _wrong(shard: Shard, of: Problem) -> Attempt | None:
         if each.rule.startswith("answer_matches@") and each.status == "fail"
         for id in each.subjects
     }
-    return next((each for each in case.attempts if each.id in wrong), None)
+    found = [each for each in case.attempts if each.id in wrong and each.text.strip()]
+    return next((each for each in found if answer_in(of.verifier or "math", each.text)), next(iter(found), None))
+
+
+def _index(question: str) -> Index:
+    index = Index()
+    index.add(question)
+    return index
+
+
+def _new(said: Posing | str, known: Index, at_most: float) -> Posing | str:
+    """What was posed, if it is not known yet; from then on it is."""
+    if not isinstance(said, Posing):
+        return said
+    if known.nearest(said.question).score > at_most:
+        return "says the same again"
+    known.add(said.question)
+    return said
 
 
 def _task(of: Problem, wrong: Attempt, stage: str) -> Problem:

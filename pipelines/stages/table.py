@@ -66,7 +66,7 @@ STAGES: dict[str, Stage] = {
     "episode": Stage(episode, version=1, defaults=TEACHER, tells=frozenset({"question"}), check=check_episode),
     "escalate": Stage(
         escalate,
-        version=1,
+        version=2,
         defaults=TEACHER,
         tells=frozenset({"question", "attempt"}),
         check=check_escalate,
@@ -230,7 +230,7 @@ STAGES: dict[str, Stage] = {
         check=check_derive,
         makes=frozenset(KINDS),
     ),
-    "cross": Stage(cross, version=1, check=check_cross, says=frozenset({"runs", "kills"})),
+    "cross": Stage(cross, version=2, check=check_cross, says=frozenset({"runs", "kills"})),
     "revise": Stage(
         revise,
         version=1,

@@ -21,6 +21,7 @@ select
     coalesce(q.opening, [{'role': 'user', 'content': t.question}]) as prompt, j.answer, 'judging' as verifier,
     j.form, j.judged, coalesce(json_extract_string(t.details, '$.pair'), md5(list_aggregate(
         list_sort(j.judged), 'string_agg', ' '))) as pair_id,
+    cast(json_extract(t.details, '$.order') as bigint) as "order", p.source,
     json_extract_string(t.details, '$.corruption') as corruption,
     json_extract_string(t.details, '$.modified_instruction') as modified_instruction,
     p.id as problem_id, p.question, p.domain, j.id as task_id
@@ -75,8 +76,9 @@ def judge_schema() -> pa.Schema:
 
     `answer` is yes or no where one attempt is judged (`form` is `single`), A or B where two are (`pair`): the ids
     in `judged`, the first is A. Tasks with one `pair_id` are about the same pair of responses, in both orders and
-    each alone: keep them in one batch. `corruption` says why one of them is worse, where `contrast` made the pair:
-    `wrong_answer`, or `modified_instruction` for an answer to that other instruction.
+    each alone: keep them in one batch. Where `contrast` made the pair, `order` is 0 where the better response comes
+    first (or is the one) and 1 where the worse does, and `corruption` says why that is worse: `wrong_answer`, or
+    `modified_instruction` for an answer to that other instruction. `source` is where the problem comes from.
     """
     import pyarrow as pa
 
@@ -88,6 +90,8 @@ def judge_schema() -> pa.Schema:
             ("form", pa.string()),
             ("judged", pa.list_(pa.string())),
             ("pair_id", pa.string()),
+            ("order", pa.int64()),
+            ("source", pa.string()),
             ("corruption", pa.string()),
             ("modified_instruction", pa.string()),
             *about_problem(),

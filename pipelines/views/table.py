@@ -138,19 +138,27 @@ create temp view rates as
     ) group by subject;
 
 -- What is known of each: right by the final label if there was an appeal, and with the same choice when its options
--- were shuffled if that was tried; wrong only where that was found. `verified` leaves out what a judge has changed.
+-- were shuffled if that was tried; wrong only where that was found. Where there is no reference nothing was checked
+-- against it. `verified` leaves out what a judge has changed. What goes on from another's thought that was not right
+-- may end right (`ends_right`) and is not to be learnt whole: `continued` leaves that beginning out of the loss.
 create temp view checked as
     with marks as (
         select subject, worst(status, rule = 'answer_matches') as matched, worst(status, rule = 'given') as given,
             worst(status, rule = 'label') as label, worst(status, rule = 'option_consistency') as options,
             worst(status, rule = 'agreed') as agreed, avg(score) filter (rule = 'reward') as reward
         from rulings group by subject
+    ), misled as (
+        select a.id from here_attempts a left join marks b on b.subject = a.parents[2]
+        where contains(a.details, '"begun":') and coalesce(b.label, b.matched, b.given, '') <> 'pass'
     )
-    select a.*, m.reward, coalesce(m.label, m.matched, m.agreed, m.given) as correct,
-        coalesce(correct = 'pass' and coalesce(m.options, 'pass') = 'pass', false) as is_right,
+    select a.*, m.reward,
+        if(m.matched = 'unsure' and coalesce(p.answer = '' or p.verifier = '', true), null, m.matched) as compared,
+        coalesce(m.label, compared, m.agreed, m.given) as correct,
+        coalesce(correct = 'pass' and coalesce(m.options, 'pass') = 'pass', false) as ends_right,
+        ends_right and a.id not in (from misled) as is_right,
         coalesce(correct = 'fail', false) as is_wrong, m.options,
-        case when m.label is null or m.label = m.matched then coalesce(m.matched, m.given) end as verified
-    from answered a left join marks m on m.subject = a.id;
+        case when m.label is null or m.label = compared then coalesce(compared, m.given) end as verified
+    from answered a join accepted p on p.id = a.problem left join marks m on m.subject = a.id;
 
 -- What is worth imitating: what is right. Where nothing was checked the one with the highest reward, or all.
 create temp view imitated as
@@ -203,27 +211,27 @@ class View(NamedTuple):
 
 
 VIEWS: dict[str, View] = {
-    "sft": View(sft.QUERY, sft.schema, 5, "sft", "every right answer, with its thinking, as a conversation"),
-    "twins": View(twins.QUERY, twins.schema, 1, "sft", "right answers twice: with their thinking and without"),
+    "sft": View(sft.QUERY, sft.schema, 6, "sft", "every right answer, with its thinking, as a conversation"),
+    "twins": View(twins.QUERY, twins.schema, 2, "sft", "right answers twice: with their thinking and without"),
     "mixed": View(
         mixed.QUERY,
         mixed.schema,
-        1,
+        2,
         "sft",
         "right answers, with their thinking where the problem is hard, else without",
     ),
     "planned": View(
-        planned.QUERY, planned.schema, 1, "sft", "plan, then thinking, then the answer or the posed task"
+        planned.QUERY, planned.schema, 2, "sft", "plan, then thinking, then the answer or the posed task"
     ),
     "instances": View(
         instances.QUERY, instances.schema, 1, "sft", "inputs of accepted tasks with the outputs that belong to them"
     ),
-    "turns": View(turns.QUERY, turns.schema, 1, "sft", "right conversations of several turns, with what tools said"),
+    "turns": View(turns.QUERY, turns.schema, 2, "sft", "right conversations of several turns, with what tools said"),
     "critique": View(
         judging.CRITIQUE, judging.critique_schema, 2, "sft", "judgements that agree with the verifier, with reasons"
     ),
     "preference": View(
-        preference.QUERY, preference.schema, 1, "preference", "right over wrong answers, or better over worse ones"
+        preference.QUERY, preference.schema, 2, "preference", "right over wrong answers, or better over worse ones"
     ),
     "judge_preference": View(
         judging.PREFERENCE, preference.schema, 2, "preference", "right over wrong judgements, of pairs in both orders"
@@ -242,11 +250,11 @@ VIEWS: dict[str, View] = {
         "right over wrong thoughts, corrected and short ones",
     ),
     "step_preference": View(
-        step_preference.QUERY, step_preference.schema, 1, "steps", "right over wrong answers from where they part"
+        step_preference.QUERY, step_preference.schema, 2, "steps", "right over wrong answers from where they part"
     ),
     "rl": View(rl.QUERY, rl.schema, 3, "rl", "prompts with the answer and the verifier that rewards it"),
     "pool": View(
-        pool.QUERY, pool.schema, 2, "rl", "every problem, solved or not, with its right answers and their rounds"
+        pool.QUERY, pool.schema, 3, "rl", "every problem, solved or not, with its right answers and their rounds"
     ),
     "generator": View(
         escalated.GENERATOR,
@@ -259,12 +267,12 @@ VIEWS: dict[str, View] = {
         escalated.CURRICULUM, escalated.curriculum_schema, 1, "rl", "new problems that a solver gets right sometimes"
     ),
     "forms": View(forms.QUERY, forms.schema, 2, "rl", "the same as a choice and as an open question"),
-    "judge": View(judging.JUDGE, judging.judge_schema, 2, "rl", "tasks of judging whose answer a verifier knows"),
+    "judge": View(judging.JUDGE, judging.judge_schema, 3, "rl", "tasks of judging whose answer a verifier knows"),
     "process": View(
-        process.QUERY, process.schema, 1, "process", "steps, each labelled as before the first error or not"
+        process.QUERY, process.schema, 2, "process", "steps, each labelled as before the first error or not"
     ),
     "offline": View(
-        offline.QUERY, offline.schema, 1, "offline", "every checked answer, right and wrong, with its reward"
+        offline.QUERY, offline.schema, 2, "offline", "every checked answer, right and wrong, with its reward"
     ),
     "tests": View(beside.TESTS, beside.schema, 1, "sft", "unit tests that agree with programs, as a conversation"),
     "tests_preference": View(

@@ -28,7 +28,7 @@ select
     c.class, p.id as problem_id, p.question, p.domain, r.id as attempt_id, r.model, r.sample
 from checked r join accepted p on p.id = r.problem join classes c on c.subject = r.id
 left join picks k on k.subject = r.id
-where r.is_right and c.class in ('O', 'OO', 'XO') and coalesce(k.picked, true)
+where r.ends_right and c.class in ('O', 'OO', 'XO') and coalesce(k.picked, true)
     and stripped(r.thought) <> '' and stripped(r.spoken) <> '' and not r.uses_tools
 order by p.draw, r.stage, r.sample, r.id
 """
@@ -43,7 +43,7 @@ with {CLASSES}, sides as materialized (
     select r.id, r.problem, c.class, r.parents[2] as before, length(r.answer_text) as size,
         md5(r.answer_text) as text, md5(cast(r.asked as varchar)) as prompt
     from checked r join classes c on c.subject = r.id
-    where stripped(r.thought) <> '' and stripped(r.spoken) <> '' and not r.uses_tools and (r.is_right or r.is_wrong)
+    where stripped(r.thought) <> '' and stripped(r.spoken) <> '' and not r.uses_tools and (r.ends_right or r.is_wrong)
 ), kinds(good, bad, kin) as (
     values ('O', 'OX', 'own'), ('XO', 'XX', 'twin'), ('XO', 'X', 'own'), ('O', 'X', 'any'), ('O', 'XX', 'any'),
         ('O', 'OO', 'own')

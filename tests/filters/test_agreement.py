@@ -76,6 +76,27 @@ def test_what_holds_no_program_is_wrong_and_what_was_cut_is_not():
     assert (said[silent.id], said[cut.id]) == ("fail", "unsure")
 
 
+def test_what_the_sandbox_could_not_decide_is_not_wrong():
+    """Such as a program that wants a package which is not there, and tests that hand over a function."""
+    case = crossed(PASSES, KILLED)
+    undecided = [
+        each._replace(status="unsure") if "broken" in each.subjects or each.subjects[1] == "wrong" else each
+        for each in case.verdicts
+    ]
+    _, said = ruled(case._replace(verdicts=undecided))
+    assert {id for id, status in said.items() if status == "unsure"} == {"broken", "wrong", "idle"}
+    assert {id for id, status in said.items() if status == "fail"} == {"for the wrong"}
+
+
+def test_tests_that_cannot_be_run_are_told_and_not_called_wrong():
+    case = crossed(PASSES, KILLED)
+    of = case.problem
+    beside = of._replace(id="tests of it", kind="tests", parents=(of.id,))
+    odd, cut = answered(beside, "I do not know."), answered(beside, "assert f(", 1, "length")
+    _, said = ruled(case._replace(beside=[Case(beside, None, [odd, cut], [])]))
+    assert (said[odd.id], said[cut.id]) == ("unsure", "unsure")
+
+
 NOTHING: dict[str, tuple[dict[str, set[str]], dict[str, int], str]] = {
     "all fail": ({"a": set(), "b": set()}, {}, "no program passes any tests"),
     "all tests are idle": ({"a": {"right", "wrong"}, "b": {"right", "wrong"}}, {"a": 0, "b": 0}, "no tests notice"),
@@ -109,7 +130,10 @@ SUITES: dict[str, tuple[str, list[str]]] = {
         "So:\n```python\nassert f(1) == 2\nassert f(0) == 1, 'zero'\n```",
         ["assert f(1) == 2", "assert f(0) == 1, 'zero'"],
     ),
-    "what stands around": ("```python\nimport os\nx = 3\nassert f(x) == 2\n```", ["assert f(x) == 2"]),
+    "what stands around": ('```python\n"""Tests."""\nassert f(1) == 2\nprint("good")\n```', ["assert f(1) == 2"]),
+    "what they lean on": ("```python\nx = 3\nassert f(x) == 2\n```", []),
+    "a function of their own": ("```python\nassert f(1) == 2\ndef test():\n    assert f(0) == 9\n```", []),
+    "too many": ("```python\n" + "assert f(1) == 2\n" * 21 + "```", []),
     "no Python": ("```python\nassert f(1 == 2\n```", []),
     "no tests": ("```python\ndef f(n):\n    return n\n```", []),
     "nothing": ("I do not know.", []),

@@ -97,6 +97,9 @@ def test_what_was_said_before_sign_for_sign_is_a_repetition() -> None:
         (thought(CHOICE, "Hm, a goat.", "B"), "pass"),
         (answered(CHOICE, "B"), "fail"),
         (answered(CHOICE, "<think>\nHm, B"), "fail"),
+        (answered(CHOICE, "<think>\nHm, a goat.\n</think>\n\nB"), "pass"),  # as it is brought
+        (answered(CHOICE, "<think>\n</think>\n\nB"), "fail"),
+        (answered(CHOICE, "<think>Hm.</think>B</think>"), "fail"),
         (thought(CHOICE, "Hm.", ""), "fail"),
         (thought(CHOICE, "Hm. <think> again", "B"), "fail"),
         (thought(CHOICE, "Hm.", "B", finish="length"), "unsure"),
@@ -152,6 +155,12 @@ def test_usable_counts_what_is_right_and_not_failed() -> None:
     assert ruled(thoughts.usable, case)[0].score == 1
     assert ruled(thoughts.usable, case, at_least=2)[0].status == "fail"
     assert ruled(thoughts.usable, told(case, "boundary", None, about=RIGHT.id, status="fail"))[0].status == "fail"
+
+
+def test_where_nobody_compared_with_the_reference_what_nothing_failed_is_usable() -> None:
+    case = told(Case(CHOICE, None, [RIGHT, WRONG]), "made_by", None, about=WRONG.id, status="fail")
+    assert ruled(thoughts.usable, case)[0].score == 1
+    assert ruled(thoughts.usable, told(case, "made_by", None, about=RIGHT.id, status="fail"))[0].status == "fail"
 
 
 def test_where_nothing_can_be_right_the_reward_decides_if_that_is_asked_for() -> None:

@@ -91,6 +91,15 @@ def test_a_run_that_has_just_begun_promises_nothing():
     assert "accepted 0 of 20" in drawn(told, clock)
 
 
+def test_the_next_round_of_a_loop_is_not_measured_by_the_one_before():
+    clock = Clock()
+    recent = Recent(clock)
+    assert recent.rates(going(clock)).requests > 0
+    clock.now += 5
+    next_round = going(clock, counts={"sent": 0}, candidates=0, accepted=0, started=clock.now)
+    assert recent.rates(next_round).requests == 0
+
+
 def test_rates_are_those_of_the_last_minute():
     """What came from the journal at first, in no time, says nothing of the rest."""
     clock = Clock()

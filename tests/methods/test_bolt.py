@@ -9,7 +9,9 @@ Shown elsewhere:
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
+from math import comb
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,11 +30,12 @@ from pipelines.stages.guided import read_demonstrations
 from tests.filters.cases import task
 from tests.filters.trace_cases import ruled, thought
 from tests.methods import lines
-from tests.small import attempts, verdicts
+from tests.small import attempts, problems, verdicts
 
 HERE = Path(__file__).parents[2] / "data"
 TEN = read_demonstrations(HERE / "demonstrations" / "bolt.jsonl")
 FEW = ["target.accepted=24", "shard=12"]
+SIDES = ("chosen_id", "rejected_id")
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +59,11 @@ def made(data: Path) -> Made:
 def test_every_row_shows_its_demonstrations_and_a_teacher_that_does_not_reason(made: Made) -> None:
     told = {each.id: orjson.loads(each.details) for each in attempts(made)}
     rows = lines.loaded(made, "sft")
-    assert len(rows) >= 24
+    assert len({row["problem_id"] for row in rows}) == 24, "those without a reference, too"
     ids = {each.id for each in TEN}
-    for row in rows:
+    pairs = [{"attempt_id": row[side]} for row in lines.loaded(made, "preference") for side in SIDES]
+    assert pairs
+    for row in [*rows, *pairs]:
         assert len(set(told[row["attempt_id"]]["demonstrations"]) & ids) == 3
         assert told[row["attempt_id"]]["reasoning"] is False
 
@@ -73,13 +78,13 @@ def test_a_run_with_a_teacher_that_reasons_is_refused() -> None:
 
 @pytest.mark.slow
 def test_what_is_no_thought_with_an_answer_is_in_no_view_and_counted(made: Made) -> None:
-    said = [each for each in verdicts(made) if each.rule == "thought_and_answer@1"]
+    said = [each for each in verdicts(made) if each.rule == "thought_and_answer@2"]
     assert len(said) == len([each for each in attempts(made) if each.role == "teacher"])
     lost = {each.subjects[0] for each in said if each.status != "pass"}
     assert lost
     rows = [*lines.loaded(made, "sft"), *lines.loaded(made, "preference")]
-    assert not lost & {row.get("attempt_id") or row["chosen_id"] for row in rows}
-    told = lines.report(made)["rules"]["thought_and_answer@1"]
+    assert not lost & {row.get(name) for row in rows for name in ("attempt_id", *SIDES)}
+    told = lines.report(made)["rules"]["thought_and_answer@2"]
     assert told["fail"] + told["unsure"] == len(lost)
 
 
@@ -91,8 +96,11 @@ def test_no_row_shares_thirteen_words_with_a_demonstration(made: Made) -> None:
     copied = [each for each in verdicts(made) if each.rule.startswith("no_prompt_words@") and each.status == "fail"]
     assert copied, "nobody copied, so nothing was shown"
     source = "\n\n".join(f"{each.question}\n{each.thought}\n{each.answer}" for each in TEN)
-    for row in lines.loaded(made, "sft"):
-        assert len(longest_copy(row["messages"][-1]["content"], source, besides=row["question"], at_least=13)) == 0
+    shown = [(row["question"], row["messages"][-1]["content"]) for row in lines.loaded(made, "sft")]
+    pairs = lines.loaded(made, "preference")
+    shown += [(row["question"], row[side][0]["content"]) for row in pairs for side in ("chosen", "rejected")]
+    for question, text in shown:
+        assert len(longest_copy(text, source, besides=question, at_least=13)) == 0
 
 
 def test_a_copy_of_thirteen_words_is_found_and_one_of_twelve_is_not() -> None:
@@ -127,6 +135,27 @@ def test_with_demonstrations_thoughts_are_longer_and_do_more(made: Made) -> None
     with_them, without = (thoughts(each) for each in (made, plain))
     assert median(map(len, with_them)) > median(map(len, without))
     assert acts(with_them) > acts(without)
+    assert lower_by_chance(right_of(made), right_of(plain)) > 0.05
+
+
+def right_of(made: Made) -> Counter[str]:
+    """Of how many samples of each query the answer is verified."""
+    asked = {each.id: each.problem for each in attempts(made)}
+    queries = {each.id: each.question for each in problems(made)}
+    said = [each for each in verdicts(made) if each.rule.startswith("answer_matches@") and each.status == "pass"]
+    return Counter(queries[asked[each.subjects[0]]] for each in said)
+
+
+def lower_by_chance(after: Counter[str], before: Counter[str]) -> float:
+    """How likely so many queries or more are answered worse if none is in truth: a sign test over pairs."""
+    changes = [after[query] - before[query] for query in after | before if after[query] != before[query]]
+    worse = sum(change < 0 for change in changes)
+    return sum(comb(len(changes), k) for k in range(worse, len(changes) + 1)) / 2 ** len(changes)
+
+
+def test_the_paired_test_sees_what_is_lower() -> None:
+    many, few = Counter({str(query): 4 for query in range(8)}), Counter({str(query): 3 for query in range(8)})
+    assert lower_by_chance(few, many) < 0.05 < lower_by_chance(many, few) == lower_by_chance(many, many) == 1
 
 
 def thoughts(made: Made) -> list[str]:
@@ -134,7 +163,9 @@ def thoughts(made: Made) -> list[str]:
 
 
 def acts(said: list[str]) -> float:
-    return sum(len(strategies(each).keys() & {"verification", "backtracking"}) for each in said) / len(said)
+    return sum(len(strategies(each).keys() & {"subgoals", "verification", "backtracking"}) for each in said) / len(
+        said
+    )
 
 
 # --- The demonstrations ----------------------------------------------------------------------------------------

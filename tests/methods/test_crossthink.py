@@ -23,12 +23,13 @@ from filters.verifiers import VERIFIERS
 from flows import make
 from flows.make import Made
 from pipelines import recipe as recipes
-from pipelines.records import Problem
+from pipelines.records import Problem, to_json
 from pipelines.stages.forms import KIND
 from tests.each import each_of
 from tests.filters.cases import needs_data, rows, run, task
 from tests.methods import lines
 from tests.pipelines.stages.bench import Bench, answered, posed
+from tests.small import attempts, verdicts
 
 GSM8K = "gsm8k/model_solutions_6b.jsonl"
 SOLVERS = ("6b_finetuning", "6b_verification")
@@ -51,8 +52,8 @@ def tried() -> list[tuple[Problem, list[str]]]:
 def put(tmp_path: Path, **given: Any) -> tuple[list[Problem], dict[str, Problem]]:
     """The problems that draws are about once their forms are chosen, and all that there are by id."""
     problems = [of for of, _ in tried()]
-    attempts = [answered(of, rf"\boxed{{{each}}}", sample=i) for of, said in tried() for i, each in enumerate(said)]
-    output = Bench(tmp_path).run("forms", problems=problems, attempts=attempts, draws=(0, 200), **given)
+    answers = [answered(of, rf"\boxed{{{each}}}", sample=i) for of, said in tried() for i, each in enumerate(said)]
+    output = Bench(tmp_path).run("forms", problems=problems, attempts=answers, draws=(0, 200), **given)
     known = {each.id: each for each in [*problems, *output.facts.problems]}
     return [known[id] for id in output.live], known
 
@@ -119,7 +120,13 @@ def test_what_a_rule_can_compare_is_verifiable(name: str) -> None:
     assert [each.status for each in run("short_answer", Case(task(question, answer, verifier=verifier)))] == [status]
 
 
+VACUOUS = {
+    "entry_point": "one",
+    "solution": "def one():\n    return 1",
+    "test": "def check(candidate):\n    assert True",
+}
 UNDECIDABLE: list[dict[str, Any]] = [
+    {"question": "Write `one()`, which returns 1.", "answer": to_json(VACUOUS), "verifier": "code"},
     {"question": "How many are there in all?", "answer": "proof"},
     {"question": "How many are there in a dozen?", "answer": '{"answer": "12", "tolerance": 100}'},
     {"question": CAPITAL, "answer": "E", "verifier": "choice"},
@@ -135,7 +142,19 @@ DECIDABLE: list[dict[str, Any]] = [
     },
     {"question": "Which of the following is even?\n(A) 1\n(B) 2", "answer": "B", "verifier": "choice"},
 ]
-SCREEN = lines.sift("short_answer", "gold", "sound")
+
+
+def stage(name: str) -> dict[str, Any]:
+    """A stage of the recipe as it is shipped."""
+    told = tomllib.loads(recipes.find("crossthink").read_text())
+    [found] = [each for each in told["stages"] if each.get("name", each["use"]) == name]
+    return found
+
+
+def verifiable() -> lines.Row:
+    """Of the recipe's screen what asks whether an answer can be verified, and nothing else that may drop a row."""
+    rules = [each for each in stage("screen")["rules"] if each not in ("form", "not_duplicate")]
+    return lines.sift(*(each for each in rules if each == str(each) or each["rule"] != "novelty"))
 
 
 @pytest.mark.slow
@@ -143,8 +162,8 @@ SCREEN = lines.sift("short_answer", "gold", "sound")
 def test_what_its_verifier_cannot_decide_is_in_no_view_and_both_forms_have_one_item(
     tmp_path: Path, ask: dict[str, Any]
 ) -> None:
-    forms = {"use": "forms", **ask}
-    made = lines.run(tmp_path, [*UNDECIDABLE, *DECIDABLE], SCREEN, forms, views=["rl", "forms"])
+    forms = {key: value for key, value in stage("forms").items() if key != "ask"} | ask
+    made = lines.run(tmp_path, [*UNDECIDABLE, *DECIDABLE], verifiable(), forms, views=["rl", "forms"])
     ill_posed = ask.get("ask") == {"open": 1}  # the last of the three has no open form
     assert made.ledger["accepted"] == 3 - ill_posed
     shown = lines.loaded(made, "forms")
@@ -166,13 +185,8 @@ def test_what_its_verifier_cannot_decide_is_in_no_view_and_both_forms_have_one_i
 
 
 def recipe_blend() -> dict[str, Any]:
-    [stage] = [each for each in _recipe()["stages"] if each["use"] == "select"]
-    [rule] = stage["rules"]
+    [rule] = stage("select")["rules"]
     return {key: value for key, value in rule.items() if key != "rule"}
-
-
-def _recipe() -> dict[str, Any]:
-    return tomllib.loads(recipes.find("crossthink").read_text())
 
 
 def blended(counts: dict[str, int], seed: int = 0) -> Counter[str | None]:
@@ -189,6 +203,8 @@ def blended(counts: dict[str, int], seed: int = 0) -> Counter[str | None]:
 
 def test_the_recipe_blends_general_reasoning_and_mathematics_as_two_to_one_within_a_row() -> None:
     weights = recipe_blend()["weights"]["domain"]
+    general = weights["elementary logic"]
+    assert general == 2 * (sum(weights.values()) - general)
     for scarce in (7, 20):
         counts = dict.fromkeys(weights, 90) | {"word problems": scarce}
         found = blended(counts)
@@ -224,3 +240,19 @@ def test_a_grid_of_blends_runs_over_one_pool_and_asks_for_nothing_anew(
         )
         assert len(rl) > 3
         assert max(by.values()) - min(by.values()) <= 1 if name == "even" else abs(by["open"] - 3 * by["choice"]) <= 4
+
+
+@pytest.mark.slow
+def test_without_easy_ones_only_what_the_solver_gets_wrong_at_its_one_try_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("THOUGHTMILL_DATA", str(tmp_path))
+    made = asyncio.run(
+        make.make("crossthink", changes=["target={candidates=96}", "shard=24", "easy=false", "blend=false"])
+    )
+    once = {each.problem: each.id for each in attempts(made) if each.role == "solver"}
+    assert len(once) == sum(each.role == "solver" for each in attempts(made))
+    right = {each.subjects[0]: each.status for each in verdicts(made) if each.rule.startswith("answer_matches@")}
+    rows = lines.loaded(made, "rl")
+    assert {right[once[row["problem_id"]]] for row in rows} == {"fail"}
+    assert {row["verifier"] == "choice" for row in rows} == {True, False}

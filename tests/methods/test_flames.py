@@ -21,11 +21,11 @@ from flows.run import tokens_of
 from pipelines import comparison
 from pipelines.bind import bind
 from pipelines.inference.engine import Misconfigured
-from pipelines.recipe import BadRecipe
-from pipelines.records import Attempt, Facts
-from pipelines.reports.comparison import as_markdown
+from pipelines.recipe import BadRecipe, find, read
+from pipelines.records import Attempt, Facts, verdict
+from pipelines.reports.comparison import as_markdown, measured
 from pipelines.stage import Shard
-from pipelines.store import Output
+from pipelines.store import Output, as_tables, to_parquet
 from tests.each import each_of
 from tests.methods.test_recipes import leaks
 from tests.pipelines.stages.bench import answered, posed
@@ -118,6 +118,8 @@ def test_a_wrong_plan_says_what_is_wrong(changes: dict[str, Any], said: str, tmp
         ({"policies": {"../all": []}}, [], "should be letters, digits"),
         ({"name": "../small"}, [], "should be letters, digits"),
         ({}, ["judge=builtin"], "no recipe of the plan asks the model 'judge'; they ask: teacher"),
+        ({}, ["teacher=clay:tablet"], "clay"),
+        ({"stages": ["solve"]}, [], "each of stages"),
     ],
 )
 def test_what_could_not_run_later_is_told_before_anything_runs(
@@ -133,6 +135,54 @@ def test_a_target_in_tokens_stands_alone_and_ends(tmp_path: Path) -> None:
     for target in ({"tokens": 100}, {"tokens": 100, "candidates": 9, "accepted": 3}):
         with pytest.raises(BadRecipe, match=r"target\.tokens stands in place of"):
             bind({**site.value, "target": target}, folder=tmp_path)
+
+
+def test_recipes_and_prompts_of_ones_own_are_found_beside_the_plan(tmp_path: Path) -> None:
+    """From wherever it is run; two recipes may each have a prompt of the same name."""
+    folders, ours = [tmp_path / name for name in ("ann", "ben")], (ROOT / "prompts" / "pose" / "solve.md").read_text()
+    for folder in folders:
+        (folder / "prompts" / "mine").mkdir(parents=True)
+        (folder / "prompts" / "mine" / "pose.md").write_text(f"{ours}\nThis is how {folder.name} asks.\n")
+        value = read(find("cot-self-instruct"), changes=["plan=false", "pose.prompt=mine/pose"])
+        (folder / "mine.toml").write_text(tomli_w.dumps(value))
+    entries = [{"name": each.name, "use": f"{each.name}/mine.toml", "until": "screen"} for each in folders]
+    path = written(tmp_path, plan(recipes=entries))
+    read_plan = comparison.read_plan(path)
+    comparison.check_plan(read_plan)
+    for folder in folders:
+        comparison.copy_prompts(read_plan.folders[folder.name], tmp_path / "copied")
+        assert f"how {folder.name} asks" in (tmp_path / "copied" / "prompts" / "mine" / "pose.md").read_text()
+
+
+@pytest.mark.slow
+def test_what_is_measured_is_what_the_facts_say(tmp_path: Path) -> None:
+    """Four accepted problems, of which two are nearly the same; one of them is reliable, one not, two are open."""
+    questions = ["How many kites fly?", "How many kites fly?", "What is half of 8 pears and 3 plums?", "Who won?"]
+    made = [posed(draw, question) for draw, question in enumerate(questions)]
+    said = [("pass", 1.0), ("fail", 0.25), ("unsure", None), ("unsure", None)]
+    told = [
+        verdict(subjects=[each.id], stage="s@1", draw=each.draw, rule="accepted@1", status="pass") for each in made
+    ]
+    told += [
+        verdict(
+            subjects=[each.id], stage="s@1", draw=each.draw, rule="self_consistency@1", status=status, score=score
+        )
+        for each, (status, score) in zip(made, said, strict=True)
+    ]
+    solved = [answered(made[0], "one two three")._replace(stage="solve@1")]
+    (tmp_path / "facts").mkdir()
+    for name, table in as_tables(Output(Facts(made, solved, told), [])).items():
+        (tmp_path / "facts" / f"{name}.parquet").write_bytes(to_parquet(table))
+    spent = {"a": {"prompt_tokens": 5, "completion_tokens": 30, "attempts": 4, "cost": 0.5}}
+    spent["b"] = {"prompt_tokens": 1, "completion_tokens": 10, "attempts": 2}
+    (tmp_path / "ledger.json").write_bytes(orjson.dumps({"candidates": 9, "accepted": 4, "models": spent}))
+    found = measured(tmp_path, reliability="self_consistency", solve="solve")
+    assert found["coverage"]["distinct"] == 3
+    assert [found["reliability"][name] for name in ("k", "n", "undecided", "share")] == [1, 2, 2, 0.5]
+    assert (found["difficulty"]["value"], found["difficulty"]["words"]) == (1 - 0.625, 3)
+    assert 0 < found["diversity"]["distance"] < 0.9
+    cost = {"prompt_tokens": 6, "completion_tokens": 40, "requests": 6, "money": 0.5, "tokens_a_row": 10}
+    assert (found["draws"], found["cost"]) == (9, cost)
 
 
 # --- The budget -----------------------------------------------------------------------------------------------

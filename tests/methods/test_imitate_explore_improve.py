@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +24,7 @@ from flows.run import Mill, Progress
 from pipelines.release import read_version
 from tests.methods import lines
 from tests.server import Behaviour, Body, Said, number, serving
+from tests.small import attempts, problems
 
 PROBLEMS, K = 48, 8
 SUCCESS = {"weak": 0.05, "fair": 0.2, "good": 0.5}
@@ -117,6 +119,17 @@ def test_what_is_solved_stays_solved_by_at_most_two_of_the_shortest(made: list[M
     for question, row in kept.items():
         assert row["attempts"][0] in first[question]["attempts"]
         assert row["responses"][0] in first[question]["responses"]
+
+
+@pytest.mark.slow
+def test_only_what_was_hard_for_the_model_before_is_explored(made: list[Made]) -> None:
+    for earlier, later in pairwise(made):
+        counts = {question: orjson.loads(row["measured"]) for question, row in pool(earlier).items()}
+        hard = {question for question, told in counts.items() if told["k"] / told["n"] <= 0.5}
+        questions = {each.id: each.question for each in problems(later)}
+        tried = Counter(questions[each.problem] for each in attempts(later) if each.role == "policy")
+        assert tried == dict.fromkeys(hard, K)
+        assert len(tried) < PROBLEMS or later is made[1]
 
 
 @pytest.mark.slow

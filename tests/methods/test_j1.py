@@ -6,6 +6,7 @@ the same whatever it is shown.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,17 @@ import orjson
 import pytest
 
 from filters.pair_rewards import consistent, ordered
+from flows import make
 from flows.make import Made
-from pipelines.formats import trl
+from pipelines.formats import skyrl, trl, verifiers, verl
 from pipelines.records import Problem, Verdict
 from pipelines.store import Output
 from tests.filters.cases import needs_data, rows
 from tests.methods import lines
 from tests.pipelines.stages.bench import Bench, answered, posed
 from tests.pipelines.test_views_laws import accepted, rows_of, told
-from tests.server import Body
-from tests.small import verdicts
+from tests.server import Behaviour, Body, Said, builtin, number, serving
+from tests.small import attempts, verdicts
 
 WORDS: dict[str, Any] = {"prompt": ["judge/pair-verdict"], "single": ["judge/score"]}
 ALWAYS_A = "<verdict>\nA\n</verdict>"
@@ -90,9 +92,18 @@ def test_a_task_that_nobody_was_asked_is_trained_on_as_it_stands_and_shows_no_an
     assert {(row["form"], row["answer"]) for row in there} == {
         *{("pair", "A"), ("pair", "B"), ("single", "yes"), ("single", "no")}
     }
-    assert len({row["pair_id"] for row in there} | {trl.rl(row)["pair_id"] for row in there}) == 1
+    assert {(row["order"], row["answer"]) for row in there} == {(0, "A"), (1, "B"), (0, "yes"), (1, "no")}
     assert {row["corruption"] for row in there} == {"wrong_answer"}
     assert not any("wrong_answer" in row["prompt"][0]["content"] for row in there)
+
+
+def test_trainers_are_told_which_tasks_belong_together(tmp_path: Path):
+    output, before = contrasted(tmp_path)
+    there = rows_of([*before, accepted(before[0]), *output.facts.problems, *output.facts.verdicts], "judge")
+    for row in there:
+        info = orjson.loads(verifiers.rl(row)["info"])
+        carried = [trl.rl(row), verl.rl(row)["extra_info"], skyrl.rl(row)["extra_info"], info]
+        assert {each["pair_id"] for each in carried} == {there[0]["pair_id"]}
 
 
 def varied(folder: Path, said: str) -> tuple[Output, Problem]:
@@ -114,6 +125,31 @@ def test_the_answer_to_a_modified_instruction_is_the_worse_one(tmp_path: Path):
     about, task = tasks(made)[0]
     assert (about["corruption"], about["modified_instruction"]) == ("modified_instruction", other.question)
     assert other.question not in task.question
+
+
+NO = "I'm sorry, I can't help with that."
+
+
+def unwilling(body: Body, index: int) -> str | Said:
+    """Refuses to answer every other instruction."""
+    text = body["messages"][-1]["content"]
+    return NO if "<" not in text and number(text.encode()) % 2 else builtin(body, index)
+
+
+@pytest.mark.slow
+def test_a_refusal_is_neither_the_better_response_nor_the_worse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    async def scene() -> Made:
+        async with serving(Behaviour(author=unwilling)) as server:
+            models = [f"models.{role}=openai:test@{server.url}" for role in ("teacher", "judge")]
+            few = ["target.accepted=3", "target.candidates=60", "shard=8", "judging.n=1"]
+            return await make.make("j1-chat", changes=[*few, *models])
+
+    monkeypatch.setenv("THOUGHTMILL_DATA", str(tmp_path))
+    made = asyncio.run(scene())
+    assert made.ledger["not_accepted"]["no_refusal"]
+    assert any(each.text == NO for each in attempts(made))
+    assert lines.loaded(made, "judge")
+    assert not [row for row in lines.loaded(made, "judge") if NO in row["prompt"][0]["content"]]
 
 
 @pytest.mark.parametrize(

@@ -119,14 +119,21 @@ def choices(n: int, faults: Faults) -> list[Choice | str]:
     return found
 
 
-def test_a_choice_has_one_key_among_its_options_and_keys_stand_anywhere() -> None:
+def test_a_choice_has_one_key_among_its_options() -> None:
     made = [each for each in choices(100, Faults(refuse=0, malformed=0)) if isinstance(each, Choice)]
+    assert len(made) > 80
     for each in made:
         options = choice.options_in(each.question)
         assert len(options) >= 3
         assert len({said.casefold() for said in options.values()}) == len(options)
         assert each.key in options
-    places = Counter(each.key for each in made)
+
+
+def test_keys_stand_anywhere_though_their_author_puts_them_first() -> None:
+    details = {"choices": "(A) a goat\n(B) a hen\n(C) a cat\n(D) a dog", "key": "a goat"}
+    made = [choice_of(posed(i, "Which is it?", details=details), "", 0, at_least=3) for i in range(200)]
+    assert all(isinstance(each, Choice) and choice.options_in(each.question)[each.key] == "a goat" for each in made)
+    places = Counter(each.key for each in made if isinstance(each, Choice))
     expected = len(made) / 4
     assert sum((places[letter] - expected) ** 2 / expected for letter in "ABCD") < 11.3  # 99 % of fair ones
 

@@ -26,7 +26,7 @@ from tests.filters.cases import needs_data, rows, run, solved
 from tests.methods import lines
 from tests.pipelines.stages.bench import Bench, answered, posed
 from tests.pipelines.test_views_laws import accepted, asked, rows_of, told, tried
-from tests.small import verdicts
+from tests.small import attempts, verdicts
 
 # --- The mixture ----------------------------------------------------------------------------------------------
 
@@ -190,10 +190,14 @@ def test_the_recipes_choice_is_harder_and_richer_than_as_many_by_chance(made: Ma
 def test_all_targets_are_the_teachers_and_go_with_the_disagreement(made: Made):
     there = [*lines.loaded(made, "mixed"), *lines.loaded(made, "random/mixed")]
     assert {row["model"] for row in there} == {"teacher"}
+    roles = {each.id: each.role for each in attempts(made)}
+    chosen = {(roles[each.subjects[0]], each.status) for each in verdicts(made) if each.rule.startswith("made_by@")}
+    assert chosen == {("teacher", "pass"), ("student", "fail")}
     assert {row["thinking"] for row in there} == {True, False}
+    assert len(there) == len(lines.loaded(made, "sft")) + len(lines.loaded(made, "random/sft"))
     for row in there:
         assert row["thinking"] == (row["difficulty"] >= 0.5) == ("<think>" in row["messages"][-1]["content"])
-        assert "<think>" not in row["messages"][0]["content"]
+        assert row["messages"][:-1] == load("solve/answer").render({"question": row["question"]})
 
 
 @needs_data

@@ -16,6 +16,7 @@ from itertools import islice
 from math import sqrt
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from filters.chains import chained, resolved, whole
@@ -30,6 +31,7 @@ from pipelines.store import connect
 from tests.each import each_of
 from tests.filters.cases import DATA, needs_data
 from tests.methods import lines
+from tests.server import Behaviour, Body, Said, number, serving
 
 LENGTHS = range(2, 9)
 SEEDS = Path(__file__).parents[2] / "data" / "seeds" / "worded.jsonl"
@@ -54,11 +56,18 @@ def chains(path: Path, length: int, count: int) -> Iterator[tuple[str, list[str]
 
 
 def assert_resolved(path: Path, length: int) -> None:
-    for text, questions, answers in chains(path, length, 20):
-        known = dict(enumerate(answers, start=1))
-        assert resolved(text, known) == dict(enumerate(questions, start=1))
-        gone = text.replace(f"Problem {length - 1}:\n", "", 1) if length == 2 else without(text, length - 1)
-        assert resolved(gone, known)[length] is None
+    for text, questions, answers in chains(path, length, 12):
+        assert_chained(text, questions, answers)
+
+
+def assert_chained(text: str, questions: list[str], answers: list[str]) -> None:
+    """The answers give every question back; without any one problem only the next stays open."""
+    known, there = dict(enumerate(answers, start=1)), dict(enumerate(questions, start=1))
+    assert resolved(text, known) == there
+    for gone in range(1, len(questions)):
+        left = {**there, gone + 1: None}
+        del left[gone]
+        assert resolved(without(text, gone), known) == left
 
 
 def without(text: str, place: int) -> str:
@@ -112,6 +121,23 @@ def test_a_solver_that_has_each_right_with_p_has_all_right_within_the_interval_o
     assert abs(right / n - expected) <= 2.576 * sqrt(expected * (1 - expected) / n)
 
 
+def test_a_chain_stands_beside_the_product_of_the_rates_of_its_members_if_all_were_tried() -> None:
+    """Two chains of two, of which the second has a member that nobody tried: 1/2 * 3/4, and nothing."""
+    with duckdb.connect() as connection:
+        connection.execute("create table problems (id text, kind text, parents text[], details text)")
+        connection.execute("create table verdicts (rule text, subjects text[], context text)")
+        for id, kind, parents, k in [
+            ("c", "composed", ["s"], 1), ("d", "composed", ["s"], 3), ("c1", "single", ["c", "s"], 2),
+            ("c2", "single", ["c", "t"], 3), ("d1", "single", ["d", "s"], 4), ("d2", "single", ["d", "t"], None),
+        ]:  # fmt: skip
+            connection.execute("insert into problems values (?, ?, ?, ?)", [id, kind, parents, '{"length": 2}'])
+            context = '{"k": 0, "n": 0}' if k is None else json.dumps({"k": k, "n": 4})
+            connection.execute("insert into verdicts values (?, ?, ?)", ["pass_rate@1", [id], context])
+        found = horizon.horizons(connection)
+    assert found == [(2, 2, 4, 8, 0.5, 0.375)]
+    assert found[0].row()[-2:] == (0.375, -0.125)
+
+
 # --- Whole ----------------------------------------------------------------------------------------------------
 
 FEW = ["target.accepted=24", "shard=8", "expand.n=8", "band=false"]
@@ -147,6 +173,65 @@ def test_the_report_prints_the_measured_rate_beside_the_product_of_the_single_on
     page = report(made.folder.parents[2], "r-horizon")
     assert "Chains beside their parts" in page
     assert all(f">{round(each.expected or 0, 3)}<" in page for each in found)
+
+
+P = 0.8
+
+
+@cache
+def golds() -> dict[str, str]:
+    return dict(eligible(DATA / "gsm8k" / "train.jsonl"))
+
+
+def solver(body: Body, index: int) -> Said:
+    """Has each problem of GSM8K right with P, whatever the others are: in a chain, and by itself."""
+    asked = body["messages"][-1]["content"]
+    question, _, _ = asked.partition("\n\nSolve ")
+    known: dict[int, str] = {}
+    if question.startswith("Problem 1:\n"):
+        while len(known) < len(texts := resolved(question, known)):
+            known |= {place: golds()[text] for place, text in texts.items() if text}
+    else:
+        known[1] = golds()[question]
+    lucky = (number(asked.encode(), b"%d/%d" % (body.get("seed") or 0, place)) < P * 2**64 for place in known)
+    said = [gold if right else f"{gold}7" for gold, right in zip(known.values(), lucky, strict=True)]
+    return Said(listed(said) if len(said) > 1 else rf"\boxed{{{said[0]}}}", False)
+
+
+@needs_data
+@pytest.mark.slow
+def test_of_chains_of_gsm8k_a_scripted_solver_has_all_right_within_the_interval_of_p_to_the_k(
+    tmp_path: Path,
+) -> None:
+    """As the recipe composes, asks, verifies and reports them; each composed row is solved again by code."""
+    rows = (
+        json.dumps({"question": question, "answer": f"so\n#### {answer}"}) for question, answer in golds().items()
+    )
+    (tmp_path / "gsm8k.jsonl").write_text("\n".join(rows))
+
+    async def scene() -> Made:
+        async with serving(Behaviour(author=solver)) as server:
+            changes = [f"draw.seeds={tmp_path / 'gsm8k.jsonl'}", f"models.solver=openai:test@{server.url}"]
+            changes += ["judged=false", "band=false", "target={candidates=100}", "draw.per_problem=6", "expand.n=8"]
+            return await make.make("r-horizon", changes=changes)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THOUGHTMILL_DATA", str(tmp_path / "data"))
+        made = asyncio.run(scene())
+    for row in lines.loaded(made, "rl"):
+        answers = json.loads(row["answer"])["chain"]
+        questions = [str(text) for text in resolved(row["question"], dict(enumerate(answers, start=1))).values()]
+        assert [golds()[question] for question in questions] == answers
+        assert_chained(row["question"], questions, answers)
+    with connect([made.folder / "facts"]) as connection:
+        found = horizon.horizons(connection)
+    assert [each.length for each in found] == [2, 3, 4, 5]
+    for each in found:
+        expected = P**each.length
+        assert each.n >= 8 * 20
+        assert abs(each.rate - expected) <= 2.576 * sqrt(expected * (1 - expected) / each.n)
+        assert each.expected is not None
+        assert abs(each.expected - expected) < 0.12
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -40,21 +40,43 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def balanced(made: Made) -> bool:
-    """Whether it has its rows, and the books say of every draw what became of it.
+    """Whether the books say of every draw what became of it."""
+    told = sum(count for outcome, count in made.outcomes() if outcome != "candidates")
+    return made.ledger["candidates"] == told
 
-    A blend may take several more with one draw, so there may be more.
+
+async def stopped_in_time(made: Made, name: str, changes: Sequence[str]) -> bool:
+    """Whether it has the rows that were asked for, and no draw beyond them.
+
+    A blend may take several more rows with one draw. Then with one draw fewer it has too few, and asks for nothing.
     """
-    return made.ledger["accepted"] >= ENOUGH and made.ledger["candidates"] == sum(
-        count for outcome, count in made.outcomes() if outcome != "candidates"
-    )
+    if made.ledger["accepted"] <= ENOUGH:
+        return made.ledger["accepted"] == ENOUGH
+    without_the_last = f"target.candidates={made.ledger['candidates'] - 1}"
+    fewer = await make.make(name, changes=[*changes, without_the_last], dataset="fewer")
+    return fewer.ledger["accepted"] < ENOUGH and not fewer.counts.get("sent")
+
+
+def shown(made: Made, rows: dict[str, list[Row]]) -> bool:
+    """Whether everything that was accepted is in one of the version's views at least."""
+    views = orjson.loads((made.folder / "version.json").read_bytes())["rows"]
+    there = {row["problem_id"] for view in rows.keys() & views.keys() for row in rows[view]}
+    accepted = {each.subjects[0] for each in verdicts(made) if each.rule == "accepted@1" and each.status == "pass"}
+    return len(accepted) == made.ledger["accepted"] and accepted <= there
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", recipes.names())
 def test_a_recipe_makes_its_rows_and_no_prompt_holds_what_helped(name: str) -> None:
-    made = asyncio.run(make.make(name, changes=FEW))
-    assert balanced(made)
+    async def scene() -> Made:
+        made = await make.make(name, changes=FEW)
+        assert balanced(made)
+        assert await stopped_in_time(made, name, FEW)
+        return made
+
+    made = asyncio.run(scene())
     rows = rows_in([*problems(made), *attempts(made), *verdicts(made)])
+    assert shown(made, rows)
     assert leaks(problems(made), attempts(made), rows) == []
     assert references(problems(made), rows) == []
 
@@ -154,7 +176,9 @@ def test_a_recipe_makes_its_rows_on_any_endpoint(name: str) -> None:
         async with serving(Behaviour(author=builtin)) as server:
             roles = tomllib.loads(recipes.find(name).read_text()).get("models", {})
             elsewhere = [f"models.{role}=openai:test@{server.url}" for role in roles]
-            return await make.make(name, changes=[*FEW, *elsewhere])
+            made = await make.make(name, changes=[*FEW, *elsewhere])
+            assert await stopped_in_time(made, name, [*FEW, *elsewhere])
+            return made
 
     assert balanced(asyncio.run(scene()))
 

@@ -21,9 +21,11 @@ from flows import make, rounds
 from flows.make import Made
 from pipelines.bind import bind
 from pipelines.recipe import BadRecipe, find, read
-from pipelines.records import Problem
+from pipelines.records import Problem, verdict
+from pipelines.store import Output
 from tests.filters.cases import rule_on, solved
 from tests.methods import lines
+from tests.pipelines.stages.bench import Bench, answered, posed
 from tests.server import Behaviour, Body, Said, number, serving
 from tests.small import attempts, problems, verdicts
 
@@ -165,10 +167,52 @@ def test_a_problem_that_the_solver_never_tried_is_in_no_zone() -> None:
     assert rule_on("learnable", case, solver="nobody").status == "unsure"
 
 
+def escalated(folder: Path, said: Sequence[str], new: Sequence[str]) -> tuple[Output, Bench]:
+    """What becomes of new questions after these attempts at a problem, all of which were found wrong."""
+    of = posed(0, "A shop has 12 red kites and 5 green ones. How many has it?")._replace(verifier="math")
+    wrong = [answered(of, text, sample=i) for i, text in enumerate(said)]
+    told = [
+        verdict(subjects=[each.id], stage="marks@1", draw=0, rule="answer_matches@2", status="fail") for each in wrong
+    ]
+
+    def says(message: str, sample: int) -> str:
+        return f"<question>\n{new[sample]}\n</question>\n<answer>\n\\boxed{{7}}\n</answer>"
+
+    bench, n = Bench(folder), len(new)
+    given: dict[str, Any] = {"prompt": "escalate/harder", "n": n, "verifier": "math", "says": says}
+    return bench.run("escalate", problems=[of], attempts=wrong, verdicts=told, **given), bench
+
+
+def test_a_copy_of_the_old_problem_or_of_another_new_one_is_not_new(tmp_path: Path) -> None:
+    other = "Ola walks 3 miles and then twice as far again. How far does she walk?"
+    new = [
+        "A shop has 12 red kites and 5 green ones: how many has it?",
+        other,
+        f"{other} ",
+        "What is left of 9 pears?",
+    ]
+    output, _ = escalated(tmp_path, ["It is \\boxed{18}."], new)
+    assert [each.question for each in output.facts.problems if each.kind == "escalated"] == [other, new[-1]]
+    reasons = [orjson.loads(each.evidence).get("reason") for each in output.facts.verdicts]
+    assert reasons == ["says the same again", None, "says the same again", None]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [(["I cannot help.", "", "So \\boxed{18}."], "So \\boxed{18}."), (["", "I cannot help."], "I cannot help.")],
+)
+def test_a_refusal_is_shown_to_the_teacher_only_where_no_wrong_attempt_answers(
+    said: list[str], shown: str, tmp_path: Path
+) -> None:
+    _, bench = escalated(tmp_path, said, ["What is left of 9 pears?"])
+    assert f"<attempt>\n{shown}\n</attempt>" in bench.client.asked[0][0]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"n": 0}, "at least 1"),
+        ({"at_most": 2.0}, "from 0 to 1"),
         ({"verifier": "taste"}, "no verifier"),
         ({"prompt": "solve/boxed"}, "does not use attempt"),
     ],

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import sys
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,14 +23,16 @@ from typing import Any
 import pytest
 
 from filters.verifiers import code
-from flows import make
+from flows import make, rounds
 from flows.make import Made
+from pipelines import recipe as recipes
 from pipelines.inference.builtin.code import read, values
+from pipelines.release import read_version
 from tests.filters.verifiers.confined import humaneval, needs_bubblewrap, needs_humaneval, reference
 from tests.filters.verifiers.mutants import changed, mutants
 from tests.methods import lines
 from tests.server import Author, Body, Said
-from tests.small import attempts, verdicts
+from tests.small import attempts, problems, verdicts
 
 pytestmark = [pytest.mark.slow, needs_bubblewrap]
 TASKS = 8
@@ -203,3 +207,74 @@ def test_mutual_passing_is_no_proof_and_hidden_truth_shows_by_how_much(
     assert len(false) <= 0.12 * len(rows)
     by_themselves = [row for row in false if read.chance(row["question"], "misread") >= 0.05]
     assert len(by_themselves) <= 0.02 * len(rows)
+
+
+# --- Rounds ---------------------------------------------------------------------------------------------------
+
+ROUNDS = 3
+TRAINER = (
+    "import json, pathlib, sys; told = json.loads((pathlib.Path(sys.argv[1]) / 'version.json').read_bytes());"
+    "(pathlib.Path(sys.argv[2]) / 'trained-on').write_text(told['digest'])"
+)
+
+
+class Hiding:
+    """Runs rounds, each with nothing there but what the round before has made: the rest is out of reach."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.begun = folder, 0
+
+    async def __call__(self, recipe: str, changes: Sequence[str], dataset: str | None) -> Made:
+        if self.begun:
+            (self.folder / "seeds.jsonl").unlink(missing_ok=True)
+        for earlier in range(self.begun - 1):
+            for there in (self.folder / "data" / what / f"play-r{earlier}" for what in ("datasets", "runs")):
+                if there.exists():
+                    there.rename(self.folder / f"hidden-{there.parent.name}-{there.name}")
+        self.begun += 1
+        return await make.make(recipe, changes=changes, dataset=dataset)
+
+    def back(self) -> None:
+        """Put everything back where it was."""
+        for there in self.folder.glob("hidden-*"):
+            _, what, name = there.name.split("-", 2)
+            there.rename(self.folder / "data" / what / name)
+
+
+@pytest.fixture(scope="module")
+def turned(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
+    """Three rounds with a model that is trained between them."""
+    folder = tmp_path_factory.mktemp("rounds")
+    seeds = (Path(__file__).parents[2] / "data/seeds/code.jsonl").read_bytes().splitlines(keepends=True)[:40]
+    (folder / "seeds.jsonl").write_bytes(b"".join(seeds))
+    command = [sys.executable, "-c", TRAINER, "{version}", "{out}"]
+    train = {"role": "player", "command": command, "use": "builtin:player"}
+    changes = [f"rounds.train={rounds.inline(train)}", f"draw.seeds={folder / 'seeds.jsonl'}"]
+    changes += ["target.accepted=5", "target.candidates=16", "shard=8", "solver.n=4", "verifier.n=4"]
+    hiding = Hiding(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THOUGHTMILL_DATA", str(folder / "data"))
+        made = asyncio.run(rounds.turn("sol-ver", changes, "play", run_round=hiding))
+    hiding.back()
+    return made
+
+
+def test_a_round_reads_only_the_version_and_the_model_before_and_the_lineage_shows_it(turned: list[Made]) -> None:
+    assert [each.name for each in turned] == [f"play-r{number}" for number in range(ROUNDS)]
+    for number, (made, before) in enumerate(zip(turned[1:], turned, strict=False), start=1):
+        told, digest = recipes.read(made.folder / "recipe.toml"), read_version(before.folder)["digest"]
+        assert told["round"] == {"number": number, "parent": f"{before.name}@v1", "digest": digest}
+        tasks = {row["question"] for row in lines.loaded(before, "rl")}
+        seeds = {each.question for each in problems(made) if each.kind == "seed"}
+        assert seeds
+        assert seeds <= tasks
+        [weights] = (before.folder.parents[2] / "runs" / before.name / "weights").iterdir()
+        assert (weights / "trained-on").read_text() == digest
+        assert {(each.role, each.revision) for each in attempts(made)} == {("player", rounds.weights_of(weights))}
+
+
+def test_the_first_round_knows_no_other_and_its_model_is_trained_on_nothing(turned: list[Made]) -> None:
+    assert recipes.read(turned[0].folder / "recipe.toml")["round"] == {"number": 0}
+    later = {each.revision for made in turned[1:] for each in attempts(made)}
+    assert len(later) == ROUNDS - 1
+    assert not later & {each.revision for each in attempts(turned[0])}

@@ -57,7 +57,7 @@ def test_the_books_balance(kinds: list[tuple[bool, list[tuple[Any, Status, bool,
     facts: list[Fact] = []
     good: dict[str, list[Attempt]] = {"pass": [], "fail": [], "unsure": [], "error": []}
     for draw, (is_accepted, attempts) in enumerate(kinds):
-        of = asked(draw, f"What is {draw} times 7?")
+        of = asked(draw, f"What is {draw} times 7?", answer=str(draw * 7), verifier="math")
         facts += [of, told(of, "accepted@1", "pass" if is_accepted else "fail")]
         for sample, (finish, status, fit, text) in enumerate(attempts):
             each = tried(of, f"So {text}.", sample, finish=finish)
@@ -102,7 +102,7 @@ LABELS: list[tuple[Status | None, Status | None, Status | None, Status | None, s
 
 def test_the_last_word_counts_and_what_was_given_where_nothing_else_was_said():
     rules = ("given@1", "answer_matches@2", "label@1", "option_consistency@1")
-    problems = [asked(draw, f"{draw}?") for draw in range(len(LABELS))]
+    problems = [asked(draw, f"{draw}?", answer="42", verifier="math") for draw in range(len(LABELS))]
     facts: list[Fact] = []
     for of, (*statuses, _) in zip(problems, LABELS, strict=True):
         at = tried(of, "So 42.")
@@ -122,6 +122,18 @@ def test_where_answers_are_rated_the_best_is_imitated_and_of_equals_the_first():
     rewards = [told(each, "reward@1", score=min(each.sample, 2)) for each in attempts]
     [row] = rows_of(world(*attempts, *rewards), "sft")
     assert (row["sample"], row["reward"]) == (2, 2.0)
+
+
+def test_where_there_is_no_reference_nothing_was_checked_and_the_best_is_imitated():
+    """Though a rule was asked that could only say that it cannot tell."""
+    of = asked(0, "Write a song.")
+    attempts = [tried(of, f"Song {sample}.", sample) for sample in range(3)]
+    undecided = [told(each, "answer_matches@2", "unsure") for each in attempts]
+    rewards = [told(each, "reward@1", score=each.sample) for each in attempts]
+    rows = rows_in([of, accepted(of), *attempts, *undecided, *rewards], "sft", "preference")
+    worst, _, best = (each.id for each in attempts)
+    assert ids(rows["sft"]) == [best]
+    assert [(row["chosen_id"], row["rejected_id"]) for row in rows["preference"]] == [(best, worst)]
 
 
 def test_offline_has_what_a_reward_model_gave_beside_the_truth():

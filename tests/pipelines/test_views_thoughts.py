@@ -6,7 +6,7 @@ from collections import Counter
 from functools import cache
 
 from pipelines.records import Attempt, Fact
-from tests.pipelines.test_views_laws import Row, rows_in, thought_on, told
+from tests.pipelines.test_views_laws import Row, rows_in, texts_in, thought_on, told
 
 KINDS = ("O>OX", "XO>XX", "XO>X", "O>X", "O>XX", "O>OO")
 
@@ -35,7 +35,7 @@ def rows(view: str, draw: int) -> list[Row]:
 
 @cache
 def _all() -> dict[str, list[Row]]:
-    return rows_in([*thought_on(0), *near(1), *picked(2)], "continued", "thought_preference")
+    return rows_in([*thought_on(0), *near(1), *picked(2)])
 
 
 def test_what_was_wrong_before_it_was_corrected_is_not_learnt_and_the_cue_is() -> None:
@@ -46,6 +46,15 @@ def test_what_was_wrong_before_it_was_corrected_is_not_learnt_and_the_cue_is() -
     assert text[:begun] == "<think>\nI see A."
     assert text[begun:].startswith(" Wait, I look again")
     assert text.endswith("\n</think>\n\nB")
+
+
+def test_what_begins_with_a_wrong_thought_is_whole_in_no_view_but_those_that_mean_it() -> None:
+    """Taking `sft` or any other view for `continued` by mistake teaches no wrong beginning."""
+    [corrected] = [row["attempt_id"] for row in rows("continued", 0) if row["class"] == "XO"]
+    shown = {name for name, each in _all().items() if corrected in texts_in(each)}
+    assert shown == {"continued", "thought_preference"}
+    kept = {row["attempt_id"] for row in rows("continued", 0)} - {corrected}
+    assert {row["attempt_id"] for row in rows("sft", 0)} == kept
 
 
 def test_only_what_was_picked_is_learnt_and_pairs_are_of_all() -> None:
