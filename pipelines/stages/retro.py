@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
@@ -100,7 +100,9 @@ async def _right(shard: Shard, run: Run) -> list[tuple[Problem, Attempt]]:
 
 
 def _is_own(each: Attempt) -> bool:
-    return each.finish == "stop" and begun(each) is None and bool(_trace(each).thought)
+    """Also not one of several turns, of which a new end would have the last alone."""
+    is_one = sum(turn.role == "assistant" for turn in each.turns) == 1
+    return each.finish == "stop" and is_one and begun(each) is None and bool(_trace(each).thought)
 
 
 def _pair(of: Problem, each: Attempt) -> tuple[str, str, str] | None:
@@ -114,15 +116,16 @@ def _pair(of: Problem, each: Attempt) -> tuple[str, str, str] | None:
 async def _searched(of: Problem, original: Attempt, how: Search) -> Searched:
     """Go through the switches of a trace from left to right, and take what is better."""
     task, trace = _task(of, original, how.then.step.label), _trace(original)
-    at, points, revisions, tried = _begin(original, how), 0, list[Revision](), list[Rollout]()
-    while points < how.points and (place := _next_switch(trace.thought, at, how.words)):
-        at, points = place, points + 1
+    places, points, revisions, tried = _places(original, how), 0, list[Revision](), list[Rollout]()
+    while places and points < how.points:
+        at, points, places = places[0], points + 1, places[1:]
         samples = range((points - 1) * how.n, points * how.n)
         came = await each_of(rolled_out(task, trace.thought[:at], how, sample) for sample in samples)
         best, now = max(came, key=lambda each: each.value), how.gamma ** steps_behind(trace, at)
         if best.trace and best.value > now:
             revisions.append(Revision(at, now, best.value, best.attempts[-1]))
             trace = best.trace
+            places = [place for place in switches_in(trace.thought, how.words) if place > at]
         tried += came
     return Searched(of, original, task, trace, revisions, tried, points)
 
@@ -134,15 +137,11 @@ def _trace(attempt: Attempt) -> Trace:
     return Trace((thought or "").strip(), answer or "")
 
 
-def _begin(original: Attempt, how: Search) -> int:
-    """Where the search begins: right before one of the first switches, by the run's seed and the id."""
+def _places(original: Attempt, how: Search) -> list[int]:
+    """The switches to look at: from one of the first on, drawn by the run's seed and the id."""
     places = switches_in(_trace(original).thought, how.words)
     among = 1 + int(how.begin_within * max(0, len(places) - 1))
-    return places[seed_of(how.run.seed, "begin", original.id) % among] - 1 if places else 0
-
-
-def _next_switch(thought: str, behind: int, words: Sequence[str]) -> int | None:
-    return next((place for place in switches_in(thought, words) if place > behind), None)
+    return places[seed_of(how.run.seed, "begin", original.id) % among :]
 
 
 # --- As facts -------------------------------------------------------------------------------------------------

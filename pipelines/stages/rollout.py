@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from filters.trace import thoughts
+from filters.trace import boundary_defect, thoughts
 from filters.verifiers import answer_in
 from pipelines.inference.engine import split_think
 from pipelines.records import Attempt, Problem, Turn, to_json
@@ -124,6 +124,8 @@ async def _worth(text: str, came: list[Attempt], task: Problem, at: int, how: Se
     pair = (task.verifier or "", task.answer or "", answer_in(task.verifier or "", answer or "") or "")
     if thought is None or not pair[2]:
         return Rollout(came, lost="no answer")
+    if defect := boundary_defect(thought, answer or ""):  # as where a server drops the thought, and it thinks anew
+        return Rollout(came, lost=defect)
     check = await how.run.checks.table([pair])
     if check(*pair).status != "pass":
         return Rollout(came, lost="not right")

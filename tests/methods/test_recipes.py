@@ -9,6 +9,7 @@ import asyncio
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -16,11 +17,14 @@ import pytest
 
 from docs import methods
 from filters.trace_text import longest_copy
+from filters.words import words
 from flows import make
 from flows.make import Made
 from pipelines import recipe as recipes
-from pipelines.records import Attempt, Problem, problem
+from pipelines.records import Attempt, Problem, Turn, problem
+from prompts.template import Template, load, names
 from tests.each import each_of
+from tests.pipelines.stages.bench import answered
 from tests.pipelines.test_views_laws import Row, prompts_in, rows_in, texts_in
 from tests.server import Behaviour, builtin, serving
 from tests.small import attempts, problems, verdicts
@@ -74,6 +78,7 @@ def test_a_recipe_makes_its_rows_and_no_prompt_holds_what_helped(name: str) -> N
     rows = rows_in([*problems(made), *attempts(made), *verdicts(made)])
     assert shown(made, rows)
     assert leaks(problems(made), attempts(made), rows) == []
+    assert references(problems(made), rows) == []
 
 
 IN_A_ROW = 8  # words that are no accident
@@ -84,9 +89,15 @@ def helped(problems: list[Problem], attempts: list[Attempt]) -> Iterator[str]:
     for each in problems:
         yield from texts_in(orjson.loads(each.details))
         yield each.answer or ""
+    ours = {name: template for name, template in templates().items() if template.private}
     for each in attempts:
-        if orjson.loads(each.details).get("private"):
+        if orjson.loads(each.details).get("private") or each.prompt.partition("@")[0] in ours:
             yield from (turn.content or "" for turn in each.turns[:-1])
+
+
+@cache
+def templates() -> dict[str, Template]:
+    return {name: load(name) for name in names()}
 
 
 def leaks(problems: list[Problem], attempts: list[Attempt], views: dict[str, list[Row]]) -> list[str]:
@@ -96,6 +107,55 @@ def leaks(problems: list[Problem], attempts: list[Attempt], views: dict[str, lis
     prompts = {prompt for view, rows in views.items() for row in rows for prompt in prompts_in(view, row)}
     found = (longest_copy(prompt, secrets, besides=questions, at_least=IN_A_ROW) for prompt in prompts)
     return [" ".join(words) for words in found if words]
+
+
+SHOW_AN_ANSWER = {"critique", "judge", "judge_preference", "step_preference", "generator", "repairs", "repairs_rl"}
+
+
+def references(problems: list[Problem], views: dict[str, list[Row]]) -> list[str]:
+    """Prompts with the reference, be it one letter, besides what the draw's questions and our templates say.
+
+    Views that show somebody's answer, as there is something to say of it, are left out.
+    """
+    of, found = {each.id: each for each in problems}, list[str]()
+    for view, row in [(name, row) for name, rows in views.items() if name not in SHOW_AN_ANSWER for row in rows]:
+        answer = words(of[row["problem_id"]].answer or "")
+        questions = [each.question for each in problems if each.draw == of[row["problem_id"]].draw]
+        for prompt in prompts_in(view, row) if answer else ():
+            rest = words(without(prompt, [*questions, *wordings()]))
+            found += [prompt] * (answer in (rest[place : place + len(answer)] for place in range(len(rest))))
+    return found
+
+
+@cache
+def wordings() -> list[str]:
+    """What our templates say around their values."""
+    parts = (part.strip() for each in templates().values() for part in re.split(r"{{.*?}}|\[user\]\n", each.body))
+    return [part for part in parts if len(words(part)) > 2]
+
+
+def without(text: str, parts: list[str]) -> str:
+    for part in sorted(parts, key=len, reverse=True):
+        text = text.replace(part, "\n")
+    return text
+
+
+def test_a_prompt_that_holds_a_short_reference_is_seen() -> None:
+    posed = problem(parents=[], stage="pose@1", draw=0, kind="posed", question="How many of 59 leave?", answer="59")
+    for asked, is_seen in {f"{posed.question} Not 60, but 59.": True, posed.question: False}.items():
+        solve = load("solve/boxed").render({"question": asked})
+        row = {"prompt": solve, "question": posed.question, "problem_id": posed.id}
+        assert bool(references([posed], {"rl": [row]})) == is_seen
+
+
+def test_a_private_prompt_is_known_by_its_template_and_not_only_by_what_the_attempt_says_of_it() -> None:
+    guidance = "think as one who has seen ten such tables and knows where the legs are"
+    shown = load("think/guided").render({"guidance": guidance, "question": "How many legs?"})
+    of = problem(parents=[], stage="bring@1", draw=0, kind="task", question="How many legs?")
+    row = {"messages": [*shown, {"role": "assistant", "content": "4"}], "question": of.question}
+    turns = (*(Turn(each["role"], each["content"]) for each in shown), Turn("assistant", "4"))
+    tried = answered(of, "4")._replace(prompt="think/guided@0", turns=turns)
+    assert guidance in leaks([of], [tried], {"sft": [row]})[0]
 
 
 def test_a_prompt_that_holds_a_plan_is_seen() -> None:

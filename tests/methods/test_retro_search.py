@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from statistics import mean
@@ -23,6 +24,7 @@ from filters.trace_text import size
 from filters.verifiers import answer_in, math
 from flows import make
 from flows.make import Made
+from pipelines import recipe as recipes
 from pipelines.inference.builtin import Faults
 from pipelines.inference.builtin import reply as builtin
 from pipelines.records import Attempt, Fact, Turn
@@ -292,3 +294,27 @@ def test_traces_that_are_there_already_are_revised(tmp_path: Path) -> None:
     assert (row["revised"], row["author"], row["model"]) == (True, "larger", "small")
     assert row["messages"][:-1] == [{"role": "user", "content": OF.question}]
     assert row["original"] == given
+
+
+@pytest.mark.slow
+def test_a_trace_with_a_tag_in_its_answer_is_learnt_only_if_it_was_mended(tmp_path: Path) -> None:
+    """By the checks of the recipe itself."""
+    given = f"<think>\n{THOUGHT}\n</think>\n\n</think>\n\n{ANSWER}"
+    checks = tomllib.loads(recipes.find("retro-search").read_text())["stages"][-1]
+    for end, expected in ((WRONG, []), (END, [f"<think>\n{PARTS[0]}So 5.\n</think>\n\n{ANSWER}"])):
+        ways = scripted([begin(k) + end for k in (1, 2, 3)])
+
+        def author(body: Body, index: int, ways: Callable[[str, int], str] = ways) -> Said:
+            return Said(ways(body["messages"][-1]["content"], "stop" not in body), False)
+
+        made = lines.run(
+            tmp_path / str(len(expected)),
+            [{"question": OF.question, "answer": "5", "verifier": "math", "responses": [given]}],
+            {"use": "retro", "prompt": "solve/plain", "model": "reviser"},
+            {**checks, "drop": False},
+            models={"reviser": "small"},
+            author=author,
+            views=["sft", "revised"],
+        )
+        for view in ("sft", "revised"):
+            assert [row["messages"][-1]["content"] for row in lines.loaded(made, view)] == expected

@@ -11,7 +11,9 @@ import pytest
 
 from filters.trace import SWITCH_WORDS
 from pipelines.records import Attempt, Problem, Turn, Verdict
+from pipelines.stages import retro
 from pipelines.stages.retro import check_retro
+from pipelines.stages.rollout import switches_in
 from pipelines.store import Output
 from tests.each import each_of
 from tests.pipelines.stages.bench import Bench, Instantly, answered, posed
@@ -98,6 +100,15 @@ def test_it_goes_from_left_to_right_through_so_many_switches_so_often_each() -> 
         assert said.status == "fail"
 
 
+def test_a_thought_of_many_switches_is_read_once_and_not_at_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = list[str]()
+    monkeypatch.setattr(retro, "switches_in", lambda text, words: read.append(text) or switches_in(text, words))
+    many = thought("Well.\n\n" + "Wait, no.\n\n" * 40)
+    _, output = searched(scripted([]), many, points=40)
+    assert told(output)[1]["points"] == 40
+    assert len(read) == 3  # two are for what is told
+
+
 def test_the_search_goes_on_in_what_it_has_taken() -> None:
     """The new end may switch again, behind its first step, and is looked at there."""
     one = begin(1) + f"Both are read.\n\nHmm, and now?\n\nI add.\n\n</think>\n\n{ANSWER}"
@@ -124,6 +135,15 @@ def test_of_several_rollouts_the_right_one_of_fewest_steps_is_taken() -> None:
 
     [new] = revised(searched(says, n=4, points=1)[1])
     assert new.turns[-1].reasoning == f"{PARTS[0]}So 5."
+
+
+def test_as_many_steps_are_no_better_however_short() -> None:
+    short = "So.\n\n" * 8 + f"</think>\n\n{ANSWER}"
+    _, output = searched(scripted([begin(1) + short]), points=1)
+    assert (revised(output), told(output)[1]["lost"]) == ([], {})
+    _, output = searched(scripted([begin(1) + short.removeprefix("So.\n\n")]), points=1)
+    [new] = revised(output)
+    assert (new.sample, new.completion_tokens) == (0, 0)  # its tokens are those of what was tried
 
 
 def test_a_partial_search_begins_anywhere_and_the_same_again() -> None:
@@ -153,6 +173,7 @@ NOT_SEARCHED = {
     "no thought": thought(""),
     "no answer": thought(answer="I do not know."),
     "of another as well": thought(details='{"begun":5}'),
+    "of several turns": thought()._replace(turns=(*thought().turns, *thought().turns)),
 }
 
 
@@ -237,9 +258,13 @@ LOST = {
     "no answer": ("So 5.", "</think>"),
     "never ends": ("So 5.", ANSWER),
     "not right": ("So 7.", "</think>\n\n\\boxed{7}"),
+    "thinks anew behind the end": ("\n</think>", f"<think>\nIt is 5.\n</think>\n\n{ANSWER}"),
+    "begins anew": ("<think>\nSo 5.", f"</think>\n\n{ANSWER}"),
 }
 REASONS = {"within the step": "switches at once", "cut later": "cut or refused", "refused": "cut or refused"}
 REASONS["never ends"] = "no answer"
+REASONS["thinks anew behind the end"] = "a tag of the thinking stands in the answer"
+REASONS["begins anew"] = "a tag of the thinking stands inside it"
 
 
 @each_of(LOST)
