@@ -67,6 +67,7 @@ def test_a_raised_rule_version_is_judged_anew(site: Site, monkeypatch: pytest.Mo
     assert second.made.ledger["accepted"] == first.made.ledger["accepted"]
 
 
+@pytest.mark.slow
 def test_a_raised_verifier_version_is_judged_anew(site: Site, monkeypatch: pytest.MonkeyPatch):
     site.turn()
     monkeypatch.setitem(VERIFIERS, "math", dataclasses.replace(VERIFIERS["math"], version=99))
@@ -111,6 +112,7 @@ def test_a_raised_view_version_makes_a_version_of_the_same_facts(site: Site, mon
     assert {name.partition("/")[0] for name in changed} == {"sft"}
 
 
+@pytest.mark.slow
 def test_another_choice_of_views_makes_a_version_without_a_request(site: Site):
     site.turn()
     second = site.turn('views=["rl"]')
@@ -119,6 +121,7 @@ def test_another_choice_of_views_makes_a_version_without_a_request(site: Site):
     assert not (second.made.folder / "sft").exists()
 
 
+@pytest.mark.slow
 def test_another_name_uses_every_reply(site: Site):
     first = site.turn()
     renamed = site.turn(dataset="other")
@@ -186,6 +189,7 @@ def test_appended_seeds_alone_change_nothing(site: Site):
     assert not second.made.is_new
 
 
+@pytest.mark.slow
 def test_a_raised_limit_sends_only_the_new_draws(site: Site):
     first = site.turn()
     second = site.turn("target.candidates=32")
@@ -197,6 +201,7 @@ def test_a_raised_limit_sends_only_the_new_draws(site: Site):
 # A higher limit on tokens
 
 
+@pytest.mark.slow
 def test_raising_max_tokens_asks_again_only_what_was_cut(site: Site):
     site.stage("expand")["sampling"] = {"max_tokens": 60}
     first = site.turn()
@@ -268,14 +273,12 @@ def model_name(site: Site) -> None:
     site.value["models"]["teacher"]["limit_field"] = "max_completion_tokens"
 
 
-SEEN_TOO = [revision, deployment, top_p, stop, extra, run_seed, model_name]
+SEEN_TOO = [system, temperature, revision, deployment, top_p, stop, extra, run_seed, model_name]
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        system,
-        temperature,
         prompt_text,
         *(pytest.param(each, marks=pytest.mark.slow, id=each.__name__) for each in SEEN_TOO),
     ],
@@ -300,6 +303,7 @@ def test_a_change_to_one_stage_asks_only_that_stage_again(site: Site):
         assert each.text.endswith(SECOND) == each.stage.startswith("expand")
 
 
+@pytest.mark.slow
 def test_a_further_sample_asks_only_for_itself(site: Site):
     first = site.turn()
     second = site.turn("expand.n=3")

@@ -154,6 +154,7 @@ def test_what_passes_is_tried_again_and_leaves_no_trace(
     assert loaded_bytes(turned.made) == loaded_bytes(calm)
 
 
+@pytest.mark.slow
 def test_an_outage_keeps_what_was_given_and_becomes_no_fact(site: Site, data: Path):
     """The server answers 12 times and never again; later it is back."""
     site.value["models"]["teacher"]["outage_limit"] = 0.4

@@ -279,6 +279,7 @@ class TestVerdicts:
             1 / 3,
         )
 
+    @pytest.mark.slow
     def test_our_own_limit_of_time_decides_nothing_but_what_failed_has_failed(self, monkeypatch):
         monkeypatch.setattr(code, "ALL_TESTS_WITHIN", 1.0)
         slow = "import time\ndef f(x):\n    time.sleep(0.3)\n    return x"

@@ -55,6 +55,7 @@ def test_outcomes_come_in_order_and_a_bad_pair_costs_no_other():
     assert outcomes[1] == unsure("not decided within 1.5 seconds")
 
 
+@pytest.mark.slow
 def test_what_never_ends_is_stopped_at_the_deadline():
     async def run():
         async with Workers(count=1, deadline=1) as pool:

@@ -369,6 +369,7 @@ def test_nothing_is_sent_before_the_seconds_that_the_server_names(tmp_path: Path
     assert all(line["arrived"] - first["done"] >= 0.6 for line in others)  # its siblings wait too
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_before_the_date_that_the_server_names(tmp_path: Path):
     path = tmp_path / "log"
     first, *others = arrivals(Behaviour(schedule=["429-date"], retry_after=2, log=path), 2, path)

@@ -60,6 +60,7 @@ def troubled(hub, laid, publish, versions, naps, monkeypatch) -> Troubled:
     return Troubled(hub, publish, versions)
 
 
+@pytest.mark.slow
 def test_wherever_it_breaks_off_readers_see_old_or_new_and_the_next_time_completes_it(troubled):
     """From the n-th request on no answer arrives, though what was asked is done."""
     requests = troubled(lambda number, kind: "ok")
