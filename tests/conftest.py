@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.small import Site
 
-# Property tests look at fewer examples every day; `make test-slow`, and so CI, looks at as many as Hypothesis would.
+# Property tests look at few examples every day; `make test-slow`, and so CI, looks at three times as many.
 # How long an example takes says how busy the machine is, and nothing about the property.
 settings.register_profile("everyday", max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("thorough", settings.get_profile("everyday"), max_examples=100)
+settings.register_profile("thorough", settings.get_profile("everyday"), max_examples=60)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everyday"))
 
 # Two test processes on two cores: threads of numpy's own would only wait for each other.
