@@ -11,6 +11,7 @@ machine's.
 """
 
 import argparse
+import math
 import os
 import signal
 import subprocess
@@ -100,6 +101,17 @@ def faults(options: argparse.Namespace) -> Iterator[Row]:
         )
 
 
+def hangs(options: argparse.Namespace) -> Iterator[Row]:
+    """10 % of requests fail in all ways, hangs and trickles among them. A loop would wait for its time-out."""
+    names = [*PASSING, "hang", "trickle"]
+    rates = [f"--fault={name}={0.1 / len(names):.6f}" for name in names]
+    calm, night_of_faults = (night("pipeline", options, ["--latency", "0.3", *each]) for each in ([], rates))
+    lost = options.questions * 4 - night_of_faults.rows - night_of_faults.told
+    none = dict.fromkeys(SIDES, math.nan)
+    yield "rows lost under 10% faults with hangs", {**none, "pipeline": lost}
+    yield "  times as long", {**none, "pipeline": night_of_faults.seconds / calm.seconds}
+
+
 def figures(nights: dict[str, Night], options: argparse.Namespace, when: str, names: Sequence[str]) -> Iterator[Row]:
     wanted = options.questions * 4
     yield f"rows lost {when}", {side: wanted - each.rows - each.told for side, each in nights.items()}
@@ -168,6 +180,7 @@ SECTIONS: dict[str, Callable[[argparse.Namespace], Iterator[Row]]] = {
     "memory": memory,
     "killed": killed,
     "faults": faults,
+    "hangs": hangs,
 }
 
 
