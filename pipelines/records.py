@@ -192,6 +192,22 @@ def attempt(
     )
 
 
+def continuation(
+    by: Attempt, *, of: Problem, before: Attempt, sample: int, turns: Sequence[Turn], details: str
+) -> Attempt:
+    """What `by` made of `before`, as an attempt at `of`: who was asked, how, and what it cost is told of `by`."""
+    parents = (of.id, before.id)
+    return by._replace(
+        id=digest("attempt", parents, by.stage, by.request, sample, tuple(turns[-1]), by.finish),
+        parents=parents,
+        draw=of.draw,
+        problem=of.id,
+        sample=sample,
+        turns=tuple(turns),
+        details=details,
+    )
+
+
 def verdict(
     *,
     subjects: Iterable[str],

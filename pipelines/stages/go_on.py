@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from pipelines.inference.model import Model, Sampling, seed_of
-from pipelines.records import Attempt, Facts, Problem, Turn, attempt, to_json
+from pipelines.records import Attempt, Facts, Problem, Turn, continuation, to_json
 from pipelines.stage import Run, Shard, Step
 from pipelines.stages.ask import Asker, each_of
 from pipelines.store import Output
@@ -92,25 +92,8 @@ async def continued(asker: Asker, of: Problem, before: Attempt, begun: Beginning
     question = asker.question(of, after=[{"role": "assistant", "content": prefix}], question=of.question)
     came = await question.attempt(sample)
     told = {**orjson.loads(came.details), "begun": len(begun.before), "cue": begun.cue.strip()}
-    return attempt(
-        of=of,
-        stage=came.stage,
-        sample=sample,
-        role=came.role,
-        model=came.model,
-        revision=came.revision,
-        prompt=came.prompt,
-        sampling=came.sampling,
-        seed=came.seed,
-        request=came.request,
-        turns=(*came.turns[:-2], whole(begun, came.turns[-1])),
-        finish=came.finish,
-        prompt_tokens=came.prompt_tokens,
-        completion_tokens=came.completion_tokens,
-        reasoning_tokens=came.reasoning_tokens,
-        continues=before,
-        details=to_json(told),
-    )
+    turns = (*came.turns[:-2], whole(begun, came.turns[-1]))
+    return continuation(came, of=of, before=before, sample=sample, turns=turns, details=to_json(told))
 
 
 def whole(begun: Beginning, came: Turn) -> Turn:

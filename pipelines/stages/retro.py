@@ -14,7 +14,7 @@ from filters.trace import SWITCH_WORDS
 from filters.trace_text import size
 from pipelines.inference.engine import split_think
 from pipelines.inference.model import Model, Sampling, seed_of
-from pipelines.records import Attempt, Facts, Problem, Turn, Verdict, attempt, problem, to_json, verdict
+from pipelines.records import Attempt, Facts, Problem, Turn, Verdict, continuation, problem, to_json, verdict
 from pipelines.stage import Run, Shard, Step
 from pipelines.stages.ask import Asker, each_of
 from pipelines.stages.rollout import Rollout, Search, Trace, rolled_out, steps_behind, switches_in
@@ -175,24 +175,15 @@ def _revised(searched: Searched) -> Attempt:
     """The new trace as one attempt at the problem; its tokens are those of the attempts that it was found by."""
     by, trace = searched.revisions[-1].by, searched.trace
     told = {"begun": searched.revisions[0].at, "revises": searched.original.id}
-    return attempt(
+    found = continuation(
+        by,
         of=searched.of,
-        stage=by.stage,
+        before=searched.original,
         sample=searched.original.sample,
-        role=by.role,
-        model=by.model,
-        revision=by.revision,
-        prompt=by.prompt,
-        sampling=by.sampling,
-        seed=by.seed,
-        request=by.request,
         turns=(*by.turns[:-1], Turn("assistant", trace.answer, trace.thought)),
-        finish="stop",
-        prompt_tokens=0,
-        completion_tokens=0,
-        continues=searched.original,
         details=to_json({**orjson.loads(by.details), **told}),
     )
+    return found._replace(prompt_tokens=0, completion_tokens=0, reasoning_tokens=None)
 
 
 def _told(searched: Searched, old: int, new: int, better: list[Attempt], how: Search) -> Verdict:
